@@ -1,0 +1,28 @@
+#pragma once
+
+#include "actors/kernel/id.hpp"
+#include "actors/kernel/role.hpp"
+
+#include <string>
+
+namespace backstay {
+
+/// Who asks, as their session says.
+struct caller {
+  account_id account;
+  session_id session;
+  backstay::role role = role::viewer;
+
+  bool may(permission what) const { return backstay::may(role, what); }
+  bool operator==(const caller&) const = default;
+};
+
+/// Where a request comes from; for session lists, limits and the audit trail. Not proof of anything.
+struct origin {
+  std::string address; ///< of the client, behind trusted proxies too
+  std::string user_agent;
+  std::string request_id;
+  bool operator==(const origin&) const = default;
+};
+
+} // namespace backstay

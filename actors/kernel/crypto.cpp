@@ -1,0 +1,73 @@
+#include "actors/kernel/crypto.hpp"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/sha.h>
+#include <sodium.h>
+
+namespace backstay::crypto {
+
+void fill_random(void* target, std::size_t size) { randombytes_buf(target, size); }
+
+std::string random_bytes(std::size_t size) {
+  std::string bytes(size, '\0');
+  fill_random(bytes.data(), size);
+  return bytes;
+}
+
+std::string random_digits(int digits) {
+  std::string text;
+  for (int i = 0; i < digits; ++i) text += static_cast<char>('0' + randombytes_uniform(10));
+  return text;
+}
+
+std::string sha256(std::string_view data) {
+  std::string digest(SHA256_DIGEST_LENGTH, '\0');
+  SHA256(reinterpret_cast<const unsigned char*>(data.data()), data.size(),
+         reinterpret_cast<unsigned char*>(digest.data()));
+  return digest;
+}
+
+std::string hmac(std::string_view key, std::string_view data) {
+  // libsodium's state lives on the stack; OpenSSL 3's one-shot HMAC fetches its algorithm anew each time (8 µs).
+  crypto_auth_hmacsha256_state state;
+  crypto_auth_hmacsha256_init(&state, reinterpret_cast<const unsigned char*>(key.data()), key.size());
+  crypto_auth_hmacsha256_update(&state, reinterpret_cast<const unsigned char*>(data.data()), data.size());
+  std::string mac(crypto_auth_hmacsha256_BYTES, '\0');
+  crypto_auth_hmacsha256_final(&state, reinterpret_cast<unsigned char*>(mac.data()));
+  return mac;
+}
+
+std::string to_hex(std::string_view data) {
+  std::string text(data.size() * 2 + 1, '\0');
+  sodium_bin2hex(text.data(), text.size(), reinterpret_cast<const unsigned char*>(data.data()), data.size());
+  text.pop_back();
+  return text;
+}
+
+std::string to_base64url(std::string_view data) {
+  constexpr int variant = sodium_base64_VARIANT_URLSAFE_NO_PADDING;
+  std::string text(sodium_base64_ENCODED_LEN(data.size(), variant), '\0');
+  sodium_bin2base64(text.data(), text.size(), reinterpret_cast<const unsigned char*>(data.data()), data.size(),
+                    variant);
+  text.pop_back();
+  return text;
+}
+
+std::optional<std::string> from_base64url(std::string_view text) {
+  std::string data(text.size(), '\0');
+  std::size_t size = 0;
+  const char* end = nullptr;
+  int failed = sodium_base642bin(reinterpret_cast<unsigned char*>(data.data()), data.size(), text.data(), text.size(),
+                                 nullptr, &size, &end, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+  if (failed || end != text.data() + text.size()) return std::nullopt;
+  data.resize(size);
+  return data;
+}
+
+bool equal(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+} // namespace backstay::crypto

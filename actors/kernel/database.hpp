@@ -1,0 +1,85 @@
+#pragma once
+
+#include "actors/kernel/domain.hpp"
+#include "actors/kernel/message.hpp"
+
+#include <caf/all.hpp>
+
+#include <any>
+#include <chrono>
+#include <functional>
+
+namespace backstay {
+
+/// A running transaction. Opaque here: stores take it, `persistence/` defines it and them.
+class transaction;
+
+struct database_outcome {
+  std::any value;
+};
+
+/// Work for a database worker. `run` is called on a worker's thread, exactly once; what it throws rolls back.
+struct database_job {
+  using reply = database_outcome;
+  std::function<std::any(transaction&)> run;
+  bool reads_only = false; ///< single statements without BEGIN and COMMIT: one round trip each
+};
+
+/// Runs jobs. Errors: what a job's `fault` says; `unavailable` and `overloaded` (nothing was executed);
+/// `timeout` and `in_doubt` (unknown whether it was committed).
+using database_actor = caf::typed_actor<answers<database_job>>;
+
+/// Above the job's own deadline in the pool, below the gateway's: see "timeout ladder" in docs/architecture.md.
+inline constexpr std::chrono::seconds database_deadline{4};
+
+namespace detail {
+
+template <class Job>
+database_job make_database_job(Job job, bool reads_only) {
+  return {[job = std::move(job)](transaction& tx) -> std::any { return job(tx); }, reads_only};
+}
+
+template <class Value, class Self, class Job, class Promise, class Then>
+void run_job(Self* self, const database_actor& database, Job job, bool reads_only, Promise promise, Then then) {
+  ask(self, database, database_deadline, make_database_job(std::move(job), reads_only), promise,
+      [then = std::move(then)](database_outcome& outcome) mutable { then(std::any_cast<Value&>(outcome.value)); });
+}
+
+template <class Self, class Job>
+auto answer_with_job(Self* self, const database_actor& database, Job job, bool reads_only) {
+  using value = std::invoke_result_t<Job, transaction&>;
+  auto promise = self->template make_response_promise<value>();
+  run_job<value>(self, database, std::move(job), reads_only, promise,
+                 [promise](value& result) mutable { promise.deliver(std::move(result)); });
+  return promise;
+}
+
+} // namespace detail
+
+/// Runs `job` in one transaction and answers the current message with what it returns.
+template <class Self, class Job>
+auto transact(Self* self, const database_actor& database, Job job) {
+  return detail::answer_with_job(self, database, std::move(job), false);
+}
+
+/// The same without a transaction, for single reads.
+template <class Self, class Job>
+auto query(Self* self, const database_actor& database, Job job) {
+  return detail::answer_with_job(self, database, std::move(job), true);
+}
+
+/// Runs `job` in one transaction and, once it is committed, `then` with its result in the context of `self`.
+/// Failures end in `promise`.
+template <class Self, class Job, class Promise, class Then>
+void transact(Self* self, const database_actor& database, Job job, Promise promise, Then then) {
+  using value = std::invoke_result_t<Job, transaction&>;
+  detail::run_job<value>(self, database, std::move(job), false, promise, std::move(then));
+}
+
+template <class Self, class Job, class Promise, class Then>
+void query(Self* self, const database_actor& database, Job job, Promise promise, Then then) {
+  using value = std::invoke_result_t<Job, transaction&>;
+  detail::run_job<value>(self, database, std::move(job), true, promise, std::move(then));
+}
+
+} // namespace backstay

@@ -1,0 +1,24 @@
+#pragma once
+
+#include "actors/kernel/database.hpp"
+#include "actors/live/messages.hpp"
+
+#include <vector>
+
+/// The stored stream of account events: kept 24 hours, announced to every node by NOTIFY on `live_events`.
+namespace backstay::live::store {
+
+/// Becomes visible, and is announced, when the transaction commits: an event is told if and only if its cause stands.
+void append(transaction& tx, const account_id& account, const event& what, timestamp now);
+
+/// Those of the given sequence numbers that are still kept, in order.
+std::vector<account_event> read(transaction& tx, const std::vector<std::int64_t>& sequences);
+
+/// Everything after `sequence`, at most `limit`, in order: what a node missed while it could not listen.
+std::vector<account_event> read_after(transaction& tx, std::int64_t sequence, std::int64_t limit);
+
+std::int64_t last_sequence(transaction& tx);
+
+void forget_before(transaction& tx, timestamp moment);
+
+} // namespace backstay::live::store

@@ -1,0 +1,158 @@
+#pragma once
+
+#include "actors/kernel/caller.hpp"
+#include "actors/kernel/clock.hpp"
+#include "actors/kernel/id.hpp"
+#include "actors/kernel/message.hpp"
+#include "config/secret.hpp"
+
+#include <caf/typed_actor.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+/// How somebody proves who they are, and for how long we believe it.
+namespace backstay::sessions {
+
+template <class T>
+void admitted(const T&);
+
+/// An account as its owner sees it.
+struct account {
+  account_id id;
+  std::int64_t number = 0; ///< the integer that some API families show instead of the id
+  std::string login;
+  std::optional<std::string> email;
+  backstay::role role = role::viewer;
+  bool is_active = false;
+  bool is_email_verified = false;
+  std::optional<std::int64_t> telegram_id;
+  std::optional<std::string> display_name;
+  std::string locale;
+  timestamp created_at;
+  std::optional<timestamp> last_login_at;
+  bool operator==(const account&) const = default;
+};
+
+enum class platform : std::uint8_t { ios, android };
+
+/// The phone that signs in, as its app describes it.
+struct device {
+  std::string device_id; ///< UUID made by the app
+  sessions::platform platform = platform::ios;
+  std::string platform_id, os_version, app_version, device_model;
+  std::optional<std::string> push_token;
+  bool operator==(const device&) const = default;
+};
+
+/// What an access token says; `http/policy/access_token` signs and reads it.
+struct access_grant {
+  account_id account;
+  session_id session;
+  backstay::role role = role::viewer;
+  std::string token_id; ///< `jti`: one per refresh generation
+  std::optional<std::string> device_id;
+  timestamp issued_at, expires_at;
+  bool operator==(const access_grant&) const = default;
+};
+
+/// A session as authentication needs it; cached by `http/policy/session_cache`, invalidated by account or session.
+struct session_view {
+  session_id session;
+  sessions::account account;
+  std::string token_id;    ///< of the newest access token
+  bool token_used = false; ///< that token has been seen (contract's ruling 6)
+  timestamp expires_at;
+  bool operator==(const session_view&) const = default;
+};
+
+struct signed_in {
+  sessions::account account;
+  access_grant grant;
+  secret refresh_token;
+  bool is_new = false; ///< registered by this very request
+};
+
+/// Errors: `unauthenticated` for unknown user, wrong password, inactive or unverified account alike;
+/// `locked` and `too_many` with `retry_after`; `overloaded`.
+struct sign_in {
+  using reply = signed_in;
+  std::string identifier; ///< login or e-mail, without regard to case
+  secret password;
+  std::optional<sessions::device> device;
+  bool remember = false; ///< refresh for 30 days instead of 7
+  backstay::origin origin;
+};
+
+/// Errors: `refused` named OTP_INVALID, OTP_NOT_FOUND, OTP_EXPIRED or ALREADY_VERIFIED with `attempts_remaining`
+/// in the details; `too_many` named OTP_EXHAUSTED.
+struct verify_code {
+  using reply = signed_in;
+  std::string email;
+  secret code; ///< 6 digits
+  backstay::origin origin;
+};
+
+struct code_sent {
+  std::int64_t resends_remaining = 0;
+  std::optional<timestamp> next_resend_available_at;
+};
+
+/// A new code ends the old one. Known, unknown and verified addresses get the same answer.
+struct resend_code {
+  using reply = code_sent;
+  std::string email;
+};
+
+/// Rotates (contract's ruling 6). Errors: `unauthenticated`, and then the session may have been revoked.
+struct refresh {
+  using reply = signed_in;
+  secret token;
+  std::optional<std::string> device_id;
+};
+
+/// Ends the session that the token belongs to; silent for an unknown one.
+struct sign_out {
+  using reply = done;
+  std::optional<secret> token;
+};
+
+/// Errors: `unauthenticated` when it ended or never was.
+struct get_session {
+  using reply = session_view;
+  session_id session;
+};
+
+/// The access token `token_id` has been used: from now on its parent refresh token counts as stolen if replayed.
+struct confirm_token {
+  using reply = done;
+  session_id session;
+  std::string token_id;
+};
+
+struct ticket {
+  secret value; ///< 32 hex digits, single use
+  std::chrono::seconds lifetime{30};
+};
+
+/// A ticket opens one WebSocket.
+struct create_ticket {
+  using reply = ticket;
+  backstay::caller caller;
+};
+
+/// Errors: `forbidden` when it was never issued, was used, or has expired.
+struct redeem_ticket {
+  using reply = session_view;
+  secret ticket;
+};
+
+using sessions_actor =
+    caf::typed_actor<answers<sign_in>, answers<verify_code>, answers<resend_code>, answers<refresh>, answers<sign_out>,
+                     answers<get_session>, answers<confirm_token>, answers<create_ticket>, answers<redeem_ticket>>;
+
+} // namespace backstay::sessions
+
+template <>
+inline constexpr std::array backstay::names_of<backstay::sessions::platform>{"ios", "android"};

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "actors/kernel/database.hpp"
+#include "actors/kernel/pool.hpp"
+
+#include <caf/all.hpp>
+
+#include <chrono>
+#include <string>
+
+namespace backstay::persistence {
+
+struct database_options {
+  std::string url;
+  pool_options pool{8, 1000, std::chrono::milliseconds{3000}};
+  std::chrono::milliseconds statement_timeout{2000};
+};
+
+/// The pool of database workers, to be run under a guardian. Each worker owns one connection on a thread of its own;
+/// a worker whose connection breaks ends, and the pool hires another (at most every 250 ms a round).
+caf::actor spawn_database(caf::scheduled_actor* parent, vitals_ptr pulse, database_options options);
+
+} // namespace backstay::persistence
