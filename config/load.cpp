@@ -5,12 +5,15 @@
 #include "config/value.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <fmt/format.h>
 #include <fstream>
-#include <iterator>
+#include <functional>
 #include <numeric>
 #include <system_error>
+#include <tuple>
 #include <unistd.h>
+#include <utility>
 
 namespace backstay::config {
 
