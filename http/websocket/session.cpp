@@ -48,13 +48,13 @@ void heartbeat::end_later(const std::shared_ptr<session>& who) {
   arm();
 }
 
-// Wakes for the earliest appointment, but at most a hundred times a period however many there are.
+// Wakes for the earliest appointment, but at most fifty times a period however many there are.
 void heartbeat::arm() {
   auto next = clock::time_point::max();
   for (auto* queue : {&beats_, &ends_})
     if (!queue->empty()) next = std::min(next, queue->front().due);
   if (next >= wakes_at_) return;
-  wakes_at_ = std::max(next, clock::now() + held_to_.ping_period / 100);
+  wakes_at_ = std::max(next, clock::now() + std::min(held_to_.ping_period, held_to_.close_timeout) / 50);
   timer_.expires_at(wakes_at_);
   timer_.async_wait([weak = weak_from_this()](const std::error_code& cancelled) {
     if (auto self = weak.lock(); self && !cancelled) self->tick();
