@@ -63,21 +63,34 @@ void heartbeat::arm() {
 
 void heartbeat::tick() {
   auto now = clock::now();
-  auto pop_due = [now](std::deque<appointment>& queue) -> std::optional<std::shared_ptr<session>> {
-    if (queue.empty() || queue.front().due > now) return std::nullopt;
-    auto who = queue.front().who.lock();
-    queue.pop_front();
+  auto take_due = [now](std::deque<appointment>& queue) {
+    std::shared_ptr<session> who;
+    while (!who && !queue.empty() && queue.front().due <= now) {
+      who = queue.front().who.lock();
+      queue.pop_front();
+    }
     return who;
   };
-  while (auto who = pop_due(ends_))
-    if (*who) (*who)->abort();
-  while (auto who = pop_due(beats_))
-    if (*who && (*who)->phase_ != session::phase::closed) {
-      (*who)->beat();
-      beats_.push_back({now + held_to_.ping_period, *who});
-    }
+  while (auto who = take_due(ends_)) who->abort();
+  while (auto who = take_due(beats_)) {
+    who->beat();
+    if (who->phase_ != session::phase::closed) beats_.push_back({now + held_to_.ping_period, who});
+  }
   wakes_at_ = clock::time_point::max();
   arm();
+}
+
+// One posted handler for all sessions is cheaper than one each: a broadcast posts once.
+void heartbeat::flush_later(std::shared_ptr<session> who) {
+  if (unsent_.empty()) asio::post(context_, [self = shared_from_this()] { self->flush_all(); });
+  unsent_.push_back(std::move(who));
+}
+
+void heartbeat::flush_all() {
+  for (auto& who : std::exchange(unsent_, {})) {
+    who->flush_requested_ = false;
+    who->flush();
+  }
 }
 
 session::session(tcp::socket socket, std::shared_ptr<heartbeat> pulse, std::shared_ptr<void> lease)
@@ -207,7 +220,7 @@ void session::enqueue_control(kind what, shared_frame frame) {
 
 // Drops all but a frame of which a part is already sent.
 void session::drop_waiting() {
-  outbox_.resize(written_of_first_ > 0 ? 1 : 0);
+  outbox_.erase(outbox_.begin() + (written_of_first_ > 0 ? 1 : 0), outbox_.end());
   waiting_bytes_ = outbox_.empty() ? 0 : cost(outbox_.front().frame) - written_of_first_;
 }
 
@@ -215,10 +228,7 @@ void session::drop_waiting() {
 void session::request_flush() {
   if (flush_requested_ || outbox_.empty()) return;
   flush_requested_ = true;
-  asio::post(pulse_->context(), [self = shared_from_this()] {
-    self->flush_requested_ = false;
-    self->flush();
-  });
+  pulse_->flush_later(shared_from_this());
 }
 
 void session::flush() {

@@ -31,9 +31,9 @@ struct limits {
   std::chrono::milliseconds unacknowledged{25'000}; ///< TCP_USER_TIMEOUT: how long sent bytes may stay unconfirmed
 };
 
-/// The one timer of all sessions of an io_context: pings and the time limit of closing handshakes. Both periods are the
-/// same for everyone, so two queues in order of time are enough. Runs only while there are sessions. Used only on the
-/// thread that runs the io_context; sessions keep it alive.
+/// What all sessions of an io_context share: the timer of pings and closing handshakes, and the write at the end of a
+/// turn. Both periods are the same for everyone, so two queues in order of time are enough. The timer runs only while
+/// there are sessions. Used only on the thread that runs the io_context; sessions keep it alive.
 class heartbeat : public std::enable_shared_from_this<heartbeat> {
 public:
   using clock = std::chrono::steady_clock;
@@ -47,18 +47,18 @@ public:
   /// What the sessions are held to.
   const limits& held_to() const noexcept { return held_to_; }
 
-  /// Calls the session's `beat` once every ping period for as long as it lives.
-  void keep_beating(const std::shared_ptr<session>& who);
-
-  /// Ends the session hard unless it is closed within the time limit.
-  void end_later(const std::shared_ptr<session>& who);
-
 private:
+  friend class session;
+
   struct appointment {
     clock::time_point due;
     std::weak_ptr<session> who;
   };
 
+  void keep_beating(const std::shared_ptr<session>& who); // pings it every period for as long as it lives
+  void end_later(const std::shared_ptr<session>& who);    // cuts it off unless it closes within the time limit
+  void flush_later(std::shared_ptr<session> who);         // at the end of this turn
+  void flush_all();
   void arm();
   void tick();
 
@@ -66,6 +66,7 @@ private:
   const limits held_to_;
   std::deque<appointment> beats_;
   std::deque<appointment> ends_;
+  std::vector<std::shared_ptr<session>> unsent_;
   asio::steady_timer timer_;
   clock::time_point wakes_at_ = clock::time_point::max();
 };

@@ -3,7 +3,9 @@
 #include "http/websocket/session.hpp"
 #include "http/websocket/upgrade.hpp"
 
+#include <algorithm>
 #include <asio.hpp>
+#include <linux/filter.h>
 #include <map>
 #include <random>
 #include <thread>
@@ -354,6 +356,28 @@ CAF_TEST(close codes that a peer may send) {
     CAF_CHECK_EQUAL(parse_every_way(masked(close_frame, close_payload(code))), findings{"violation:1002"});
 }
 
+CAF_TEST(damaged streams are read alike however they are cut) {
+  const auto good = masked(text_frame, "\xD0\xBF first") + masked(text_start, "sec") + masked(ping_frame, "p") +
+                    masked(continuation_end, "ond") + masked(text_frame, std::string(300, 't')) +
+                    masked(pong_frame, "") + masked(close_frame, close_payload(1000, "done"));
+  std::mt19937 random{7};
+  std::map<std::string, int> ends;
+  for (int round = 0; round < 3000; ++round) {
+    auto bytes = good;
+    for (auto damages = random() % 3 + 1; damages > 0; --damages)
+      bytes[random() % (round % 2 == 0 ? 40 : bytes.size())] = static_cast<char>(random());
+    auto whole = parse(
+        bytes, [&] { return bytes.size(); }, 64 * 1024);
+    if (parse(
+            bytes, [] { return 1u; }, 64 * 1024) != whole ||
+        parse(
+            bytes, [&] { return random() % 9 + 1; }, 64 * 1024) != whole)
+      CAF_FAIL("round " << round << " depends on how the bytes are cut");
+    ++ends[whole.empty() ? "nothing" : whole.back().substr(0, 14)];
+  }
+  for (auto violation : {"violation:1002", "violation:1007", "violation:1009"}) CAF_CHECK(ends[violation] > 0);
+}
+
 CAF_TEST(a fault is told before the rest of the frame comes) {
   auto first_fault = [](std::string bytes) {
     parser reader;
@@ -666,6 +690,16 @@ CAF_TEST(silent peers are cut off and answering ones are not ) {
   CAF_CHECK(took < 400ms);
   CAF_CHECK(peer.reads_end());
   CAF_CHECK_EQUAL(take_server_frames(peer.received), (findings{"ping:", "ping:"}));
+}
+
+CAF_TEST(a peer that vanished without a word is noticed) {
+  connect({.unacknowledged = 300ms});
+  sock_filter drop_all[]{{BPF_RET, 0, 0, 0}}; // the client's kernel sees no packet any more, so none is confirmed
+  sock_fprog program{1, drop_all};
+  CAF_REQUIRE_EQUAL(::setsockopt(peer.socket.native_handle(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program),
+                    0);
+  server->send(encode_text("anybody there?"));
+  CAF_CHECK_EQUAL(wait_closed(), "1006:Connection timed out");
 }
 
 CAF_TEST(one heartbeat serves many sessions) {
