@@ -81,16 +81,17 @@ void heartbeat::tick() {
 }
 
 // One posted handler for all sessions is cheaper than one each: a broadcast posts once.
-void heartbeat::flush_later(std::shared_ptr<session> who) {
+void heartbeat::flush_later(std::weak_ptr<session> who) {
   if (unsent_.empty()) asio::post(context_, [self = shared_from_this()] { self->flush_all(); });
   unsent_.push_back(std::move(who));
 }
 
 void heartbeat::flush_all() {
-  for (auto& who : std::exchange(unsent_, {})) {
-    who->flush_requested_ = false;
-    who->flush();
-  }
+  for (const auto& one : std::exchange(unsent_, {}))
+    if (auto who = one.lock()) {
+      who->flush_requested_ = false;
+      who->flush();
+    }
 }
 
 session::session(tcp::socket socket, std::shared_ptr<heartbeat> pulse, std::shared_ptr<void> lease)
@@ -228,7 +229,7 @@ void session::drop_waiting() {
 void session::request_flush() {
   if (flush_requested_ || outbox_.empty()) return;
   flush_requested_ = true;
-  pulse_->flush_later(shared_from_this());
+  pulse_->flush_later(weak_from_this());
 }
 
 void session::flush() {

@@ -33,7 +33,8 @@ struct limits {
 
 /// What all sessions of an io_context share: the timer of pings and closing handshakes, and the write at the end of a
 /// turn. Both periods are the same for everyone, so two queues in order of time are enough. The timer runs only while
-/// there are sessions. Used only on the thread that runs the io_context; sessions keep it alive.
+/// there are sessions. Used only on the thread that runs the io_context; sessions keep it alive, and the io_context
+/// outlives both.
 class heartbeat : public std::enable_shared_from_this<heartbeat> {
 public:
   using clock = std::chrono::steady_clock;
@@ -57,7 +58,7 @@ private:
 
   void keep_beating(const std::shared_ptr<session>& who); // pings it every period for as long as it lives
   void end_later(const std::shared_ptr<session>& who);    // cuts it off unless it closes within the time limit
-  void flush_later(std::shared_ptr<session> who);         // at the end of this turn
+  void flush_later(std::weak_ptr<session> who);           // at the end of this turn
   void flush_all();
   void arm();
   void tick();
@@ -66,7 +67,7 @@ private:
   const limits held_to_;
   std::deque<appointment> beats_;
   std::deque<appointment> ends_;
-  std::vector<std::shared_ptr<session>> unsent_;
+  std::vector<std::weak_ptr<session>> unsent_;
   asio::steady_timer timer_;
   clock::time_point wakes_at_ = clock::time_point::max();
 };
@@ -77,7 +78,7 @@ private:
 /// together at the end of the turn. An idle session holds no buffers.
 class session : public std::enable_shared_from_this<session> {
 public:
-  /// Whom the session tells. They may hold the session itself: they are let go when it has closed.
+  /// Whom the session tells. They may hold the session itself, as they are let go when it has closed.
   struct callbacks {
     /// A whole message, valid during the call. An exception closes with 1011.
     std::function<void(std::string_view text)> on_text;

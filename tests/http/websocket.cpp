@@ -739,6 +739,21 @@ CAF_TEST(other threads post) {
 
 CAF_TEST_FIXTURE_SCOPE_END()
 
+CAF_TEST(a stop in the middle leaks nothing) {
+  auto lease = std::make_shared<int>();
+  {
+    asio::io_context context;
+    tcp::acceptor acceptor{context, {asio::ip::address_v4::loopback(), 0}};
+    tcp::socket peer{context};
+    peer.connect(acceptor.local_endpoint());
+    auto server = std::make_shared<session>(acceptor.accept(), std::make_shared<heartbeat>(context), lease);
+    server->start({});
+    server->send(encode_text("never flushed"));
+    server->close(close_code::going_away);
+  }
+  CAF_CHECK_EQUAL(lease.use_count(), 1);
+}
+
 // ---- through RESTinio ----
 
 namespace {
