@@ -158,6 +158,7 @@ CAF_TEST(the cluster survives a server that is killed and is then adopted and st
   }));
   const auto postmaster = get_postmaster();
   CAF_CHECK(running(postmaster));
+  CAF_CHECK_EQUAL(getsid(postmaster), postmaster); // so that Ctrl-C in a terminal does not reach it
   {
     cluster next(directory, report());
     CAF_CHECK_EQUAL(get_postmaster(), postmaster);
