@@ -212,4 +212,9 @@ void server::close() {
   if (engine_->listener) engine_->listener->close_sync();
 }
 
+std::uint16_t free_loopback_port() {
+  asio::io_context io;
+  return asio::ip::tcp::acceptor{io, {asio::ip::address_v4::loopback(), 0}}.local_endpoint().port();
+}
+
 } // namespace backstay::http
