@@ -43,7 +43,8 @@ void unmask(std::span<char> bytes, std::array<std::uint8_t, 4>& key) {
     std::memcpy(bytes.data() + at, &word, sizeof word);
   }
   for (; at < bytes.size(); ++at) bytes[at] = static_cast<char>(bytes[at] ^ key[at % 4]);
-  std::rotate(key.begin(), key.begin() + static_cast<std::ptrdiff_t>(bytes.size() % 4), key.end());
+  auto used = key;
+  for (std::size_t i = 0; i < key.size(); ++i) key[i] = used[(bytes.size() + i) % 4];
 }
 
 // RFC 6455 section 7.4 and IANA's registry: 1004–1006 and 1015 are for local use, 1016–2999 not assigned.

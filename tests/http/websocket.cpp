@@ -687,7 +687,7 @@ CAF_TEST(silent peers are cut off and answering ones are not ) {
   CAF_CHECK_EQUAL(wait_closed(), "1006:pings not answered");
   auto took = std::chrono::steady_clock::now() - begin;
   CAF_CHECK(took >= 100ms);
-  CAF_CHECK(took < 400ms);
+  CAF_CHECK(took < 1s);
   CAF_CHECK(peer.reads_end());
   CAF_CHECK_EQUAL(take_server_frames(peer.received), (findings{"ping:", "ping:"}));
 }
@@ -710,7 +710,11 @@ CAF_TEST(one heartbeat serves many sessions) {
     peers.emplace_back(*this).connect(acceptor.local_endpoint().port());
     std::make_shared<session>(acceptor.accept(), pulse)->start({});
   }
-  for (auto& one : peers) CAF_CHECK_EQUAL(one.read(1), findings{"ping:"});
+  for (auto& one : peers) {
+    auto pings = one.read(1);
+    CAF_REQUIRE(!pings.empty());
+    CAF_CHECK_EQUAL(pings.front(), "ping:");
+  }
   for (auto& one : peers) CAF_CHECK(one.reads_end());
 }
 
