@@ -1,0 +1,212 @@
+#include "config/settings.hpp"
+
+#include "config/keys.hpp"
+#include "config/log.hpp"
+#include "config/shapes.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace backstay::config {
+
+namespace {
+
+constexpr std::int64_t many = 1'000'000'000;
+
+constexpr constraint between(std::int64_t least, std::int64_t most, std::string_view unit = {}) {
+  return {.least = least, .most = most, .unit = unit};
+}
+
+constexpr constraint between(milliseconds least, milliseconds most) {
+  return {.least = least.count(), .most = most.count()};
+}
+
+constexpr constraint one_of(std::string_view choices) { return {.choices = choices}; }
+
+constexpr constraint shaped(std::string_view words, bool (*fits)(std::string_view)) {
+  return {.shape = words, .fits = fits};
+}
+
+constexpr constraint anything{};
+constexpr constraint token = shaped("visible ASCII without spaces, or empty", is_token);
+constexpr constraint url = shaped("an http:// or https:// URL", is_url);
+constexpr constraint url_or_nothing = shaped("an http:// or https:// URL, or empty", is_url_or_empty);
+
+constexpr std::array table{
+    declaration{"environment", [](settings& s) -> member { return &s.environment; },
+                one_of("production|development|test"),
+                "What this process is for. Production refuses what is only convenient; --sandbox implies development."},
+
+    declaration{"http.address", [](settings& s) -> member { return &s.http.address; },
+                shaped("an IPv4 or IPv6 address", is_address), "The address to listen on."},
+    declaration{"http.port", [](settings& s) -> member { return &s.http.port; }, between(0, 65'535),
+                "The port to listen on; 0 lets the system choose."},
+    declaration{"http.public_url", [](settings& s) -> member { return &s.http.public_url; }, url_or_nothing,
+                "Where clients reach this server, for links and webhooks; empty: the address and port."},
+    declaration{"http.trusted_proxies", [](settings& s) -> member { return &s.http.trusted_proxies; },
+                shaped("addresses or networks such as 10.0.0.0/8", is_network),
+                "The proxies whose X-Forwarded-For and X-User-* headers are believed."},
+    declaration{"http.cors_origins", [](settings& s) -> member { return &s.http.cors_origins; },
+                shaped("origins such as https://app.example.com", is_origin),
+                "The web origins that may call the API from a browser; none by default."},
+    declaration{"http.max_connections", [](settings& s) -> member { return &s.http.max_connections; },
+                between(1, 1'000'000, "connections"),
+                "Open connections at a time; keep it below the limit of open files."},
+    declaration{"http.max_body", [](settings& s) -> member { return &s.http.max_body; },
+                between(1'024, 1'073'741'824, "bytes"),
+                "The largest request body of any endpoint; most endpoints allow less."},
+    declaration{"http.idle_timeout", [](settings& s) -> member { return &s.http.idle_timeout; }, between(1s, 1h),
+                "How long a connection may wait for its next request."},
+    declaration{"http.compress_above", [](settings& s) -> member { return &s.http.compress_above; },
+                between(0, 1'073'741'824, "bytes"), "Answers larger than this are compressed for clients that ask."},
+
+    declaration{"database.url", [](settings& s) -> member { return &s.database.url; },
+                shaped("postgresql://… or key=value pairs, or empty", is_database_url),
+                "The PostgreSQL database (DATABASE_URL also works); empty: a private cluster in the data directory."},
+    declaration{"database.connections", [](settings& s) -> member { return &s.database.connections; }, between(1, 64),
+                "Connections to the database, each with a worker of its own."},
+    declaration{"database.statement_timeout", [](settings& s) -> member { return &s.database.statement_timeout; },
+                between(10ms, 10min), "How long one SQL statement may run; less than timeouts.job."},
+    declaration{"database.queue", [](settings& s) -> member { return &s.database.queue; },
+                between(1, 1'000'000, "jobs"), "Jobs that may wait for a connection; more are refused with 503."},
+
+    declaration{"data.directory", [](settings& s) -> member { return &s.data.directory; }, shaped("a path", is_path),
+                "Where the private cluster and the development keys are kept."},
+
+    declaration{"security.keys", [](settings& s) -> member { return &s.security.keys; },
+                shaped("at least 32 bytes each, in base64url or hex", is_key),
+                "The keys that sign tokens, newest first; older ones still verify. Required in production."},
+    declaration{"security.keys_file", [](settings& s) -> member { return &s.security.keys_file; }, anything,
+                "A file with one key a line, newest first, instead of security.keys."},
+
+    declaration{"log.level", [](settings& s) -> member { return &s.log.level; }, one_of("debug|info|warning|error"),
+                "The least important lines to write."},
+    declaration{"log.format", [](settings& s) -> member { return &s.log.format; }, one_of("json|text"),
+                "JSON for machines, text for a terminal."},
+    declaration{"log.requests", [](settings& s) -> member { return &s.log.requests; }, one_of("errors|all|none"),
+                "Which requests get a line: those answered with 5xx, all, or none."},
+    declaration{"log.queue", [](settings& s) -> member { return &s.log.queue; }, between(16, 1'000'000, "lines"),
+                "Lines that may wait to be written; beyond that the oldest are dropped and counted."},
+
+    declaration{"metrics.token", [](settings& s) -> member { return &s.metrics.token; }, token,
+                "The bearer token for /metrics and the details of /health; empty: operators only, and loopback in "
+                "development."},
+
+    declaration{"sandbox.enabled", [](settings& s) -> member { return &s.sandbox.enabled; }, anything,
+                "Run against fakes of every outside system, as --sandbox does. Never in production."},
+    declaration{"sandbox.port", [](settings& s) -> member { return &s.sandbox.port; }, between(0, 65'535),
+                "The sandbox's port on loopback; 0 lets the system choose."},
+
+    declaration{"gate.open_exchanges", [](settings& s) -> member { return &s.gate.open_exchanges; },
+                between(1, 1'000'000, "requests"), "Requests in work at a time; more are refused with 503."},
+
+    declaration{"timeouts.request", [](settings& s) -> member { return &s.timeouts.request; }, between(20ms, 10min),
+                "When an unanswered request is answered with 504."},
+    declaration{"timeouts.domain", [](settings& s) -> member { return &s.timeouts.domain; }, between(20ms, 10min),
+                "How long a domain may work for one request; less than timeouts.request."},
+    declaration{"timeouts.job", [](settings& s) -> member { return &s.timeouts.job; }, between(20ms, 10min),
+                "How long a database job may take with its waiting; less than timeouts.domain."},
+
+    declaration{"actors.threads", [](settings& s) -> member { return &s.actors.threads; }, between(0, 256),
+                "Threads of the actor scheduler; 0: one less than there are cores, at least one."},
+    declaration{"actors.hashing_threads", [](settings& s) -> member { return &s.actors.hashing_threads; },
+                between(0, 64), "Threads that hash passwords; 0: half the cores, at least one."},
+
+    declaration{"registration.enabled", [](settings& s) -> member { return &s.registration.enabled; }, anything,
+                "Whether strangers may create accounts."},
+
+    declaration{"sessions.access", [](settings& s) -> member { return &s.sessions.access; }, between(1min, 24h),
+                "How long an access token is valid."},
+    declaration{"sessions.refresh", [](settings& s) -> member { return &s.sessions.refresh; }, between(1h, 365 * 24h),
+                "How long a session lives without a refresh."},
+    declaration{"sessions.refresh_remembered", [](settings& s) -> member { return &s.sessions.refresh_remembered; },
+                between(1h, 365 * 24h), "The same for a sign-in with remember_me."},
+
+    declaration{"limits.guess_per_minute", [](settings& s) -> member { return &s.limits.guess_per_minute; },
+                between(1, many, "a minute"), "Wrong passwords and codes an account before it is locked for 30 s."},
+    declaration{"limits.guess_per_hour", [](settings& s) -> member { return &s.limits.guess_per_hour; },
+                between(1, many, "an hour"), "Wrong passwords and codes an account before the hour is over for it."},
+    declaration{"limits.login_per_address", [](settings& s) -> member { return &s.limits.login_per_address; },
+                between(1, many, "a minute"), "Sign-in attempts an address (IPv6: a /64)."},
+    declaration{"limits.mail_per_minute", [](settings& s) -> member { return &s.limits.mail_per_minute; },
+                between(1, many, "a minute"), "Requests that send mail to one e-mail address."},
+    declaration{"limits.mail_per_hour", [](settings& s) -> member { return &s.limits.mail_per_hour; },
+                between(1, many, "an hour"), "Requests that send mail to one e-mail address."},
+    declaration{"limits.mail_per_address", [](settings& s) -> member { return &s.limits.mail_per_address; },
+                between(1, many, "a minute"), "Requests that send mail, from one network address."},
+    declaration{"limits.refresh_per_session", [](settings& s) -> member { return &s.limits.refresh_per_session; },
+                between(1, many, "a minute"), "Token refreshes a session."},
+    declaration{"limits.payments", [](settings& s) -> member { return &s.limits.payments; },
+                between(1, many, "a minute"), "New payments an account."},
+    declaration{"limits.general", [](settings& s) -> member { return &s.limits.general; }, between(1, many, "a minute"),
+                "All other requests an account, or an address without one."},
+    declaration{"limits.dashboard", [](settings& s) -> member { return &s.limits.dashboard; },
+                between(1, many, "a minute"), "Reads of the dashboard and the console an account."},
+
+    declaration{"trial.duration", [](settings& s) -> member { return &s.trial.duration; }, between(1h, 365 * 24h),
+                "How long a trial lasts."},
+    declaration{"trial.traffic_gb", [](settings& s) -> member { return &s.trial.traffic_gb; },
+                between(1, 1'000'000, "GiB"), "The traffic of a trial."},
+    declaration{"trial.devices", [](settings& s) -> member { return &s.trial.devices; }, between(1, 100),
+                "The devices of a trial."},
+
+    declaration{"panel.url", [](settings& s) -> member { return &s.panel.url; }, url_or_nothing,
+                "The VPN panel; empty: no panel, subscriptions stay without a connection."},
+    declaration{"panel.token", [](settings& s) -> member { return &s.panel.token; }, token, "The panel's API token."},
+    declaration{"panel.webhook_secret", [](settings& s) -> member { return &s.panel.webhook_secret; }, anything,
+                "The secret that signs the panel's webhooks; empty: they are refused."},
+    declaration{"panel.poll", [](settings& s) -> member { return &s.panel.poll; }, between(100ms, 1h),
+                "How often the panel's nodes are read."},
+    declaration{"panel.cache", [](settings& s) -> member { return &s.panel.cache; }, between(0ms, 1h),
+                "How long a subscription's traffic and expiry are shown without asking the panel again."},
+
+    declaration{"cryptobot.url", [](settings& s) -> member { return &s.cryptobot.url; }, url, "The Crypto Pay API."},
+    declaration{"cryptobot.token", [](settings& s) -> member { return &s.cryptobot.token; }, token,
+                "The Crypto Pay API token; empty: the provider is not offered."},
+
+    declaration{"payments.poll", [](settings& s) -> member { return &s.payments.poll; }, between(100ms, 1h),
+                "How often open payments are looked up at their providers, besides their webhooks."},
+
+    declaration{"mail.url", [](settings& s) -> member { return &s.mail.url; }, url, "The Resend mail API."},
+    declaration{"mail.key", [](settings& s) -> member { return &s.mail.key; }, token,
+                "The mail API's key; empty: no mail is sent."},
+    declaration{"mail.from", [](settings& s) -> member { return &s.mail.from; },
+                shaped("an e-mail address, with or without a name, or empty", is_mailbox),
+                "The sender of all mail, such as hello@example.com; required with mail.key."},
+
+    declaration{"outbox.workers", [](settings& s) -> member { return &s.outbox.workers; }, between(1, 64),
+                "Workers that carry out what was promised in the database: mail, panel, push."},
+    declaration{"outbox.lease", [](settings& s) -> member { return &s.outbox.lease; }, between(5s, 1h),
+                "How long a worker may keep a row before another one takes it over."},
+};
+
+} // namespace
+
+std::span<const declaration> declarations() { return table; }
+
+std::string environment_name(std::string_view name) {
+  std::string result = "BACKSTAY_";
+  for (char c : name) result += c == '.' ? '_' : (c >= 'a' && c <= 'z') ? static_cast<char>(c - 'a' + 'A') : c;
+  return result;
+}
+
+bool is_secret(const declaration& row) {
+  settings defaults;
+  const auto value = row.of(defaults);
+  return std::holds_alternative<secret*>(value) || std::holds_alternative<std::vector<secret>*>(value);
+}
+
+void hide_secrets(const settings& values) {
+  auto copy = values;
+  for (const auto& row : table) {
+    const auto value = row.of(copy);
+    if (const auto* one = std::get_if<secret*>(&value)) log::hide(**one);
+    if (const auto* keys = std::get_if<std::vector<secret>*>(&value))
+      for (const auto& key : **keys) {
+        log::hide(secret{encode_key(key)});
+        log::hide(secret{encode_key_as_hex(key)});
+      }
+  }
+}
+
+} // namespace backstay::config

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <string_view>
+
+/// What the text of a setting may look like. None of these looks anything up.
+namespace backstay::config {
+
+/// An IPv4 or IPv6 address without brackets.
+bool is_address(std::string_view text);
+
+/// An address, or a network in CIDR notation (RFC 4632).
+bool is_network(std::string_view text);
+
+/// `http(s)://host[:port][/path]` without user, query or fragment.
+bool is_url(std::string_view text);
+
+/// The same, or nothing.
+bool is_url_or_empty(std::string_view text);
+
+/// `scheme://host[:port]` as a browser sends it (RFC 6454): lower case, no path, no wildcard.
+bool is_origin(std::string_view text);
+
+/// A libpq URI or list of `key=value` pairs, or nothing.
+bool is_database_url(std::string_view text);
+
+/// Something that can name a file.
+bool is_path(std::string_view text);
+
+/// A signing key in base64url or hex; see `config/keys.hpp`.
+bool is_key(std::string_view text);
+
+/// What can stand in a header after "Bearer ": visible ASCII without spaces, or nothing.
+bool is_token(std::string_view text);
+
+/// `name@host` or `Name <name@host>`, or nothing.
+bool is_mailbox(std::string_view text);
+
+} // namespace backstay::config
