@@ -5,6 +5,7 @@
 
 #include <caf/all.hpp>
 
+#include <chrono>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -54,7 +55,8 @@ handler_maker handlers(Self* self, vitals_ptr pulse) {
 /// Asks `target` and goes on with the answer in `then`; a failure, also one thrown by `then`, ends in `promise`.
 /// `then` runs in the context of `self`, and only while `self` lives.
 template <class Self, class Target, class Message, class Promise, class Then>
-void ask(Self* self, const Target& target, caf::duration deadline, Message message, Promise promise, Then then) {
+void ask(Self* self, const Target& target, std::chrono::milliseconds deadline, Message message, Promise promise,
+         Then then) {
   self->request(target, deadline, std::move(message))
       .then(
           [promise, then = std::move(then)](typename Message::reply& reply) mutable {

@@ -11,32 +11,45 @@
 
 namespace backstay::outbox::store {
 
+/// Tells with which server keys secrets in rows are sealed (libsodium's secretbox under a key derived from ours):
+/// the first seals, all of them open. Once, by the composition root, before the first job; until then a work with a
+/// secret fails as internal. Thread-safe.
+void seal_with(const std::vector<secret>& server_keys);
+
+/// One effect, leased to whoever claimed it.
 struct entry {
   std::int64_t id = 0;
-  int attempts = 0; ///< failed ones so far
+  std::int64_t claim = 0; ///< names the lease: another one after it ended has another number
+  int attempts = 0;       ///< failed ones so far
+  timestamp created_at;
   outbox::work work;
 };
 
-/// Writes one effect. With a `deduplication` key that exists already, nothing: returns false.
-/// Wakes the workers of every node when the transaction commits (NOTIFY `outbox`).
+/// Writes one effect. With a `deduplication` key that exists already (done rows stay for a day), nothing: returns
+/// false. Wakes the workers of every node when the transaction commits (NOTIFY `outbox`).
 bool enqueue(transaction& tx, const work& what, timestamp now, const std::string& deduplication = {});
 
 /// Takes up to `limit` due entries for `lease`; nobody else gets them before it ends (FOR UPDATE SKIP LOCKED).
+/// Leaves kinds alone that this binary does not know, and buries what cannot be read.
 std::vector<entry> claim(transaction& tx, timestamp now, std::chrono::seconds lease, int limit);
 
 /// Done: secrets are emptied, the row stays for a day as a record.
-void complete(transaction& tx, std::int64_t id, timestamp now);
+/// False, here and below, when the lease has passed on or the entry is finished: then nothing is changed.
+bool complete(transaction& tx, const entry& done, timestamp now);
 
-/// To be tried again at `due`; `cause` is shown to operators.
-void postpone(transaction& tx, std::int64_t id, timestamp due, const std::string& cause);
+/// To be tried again at `due`; `cause` is shown to operators. `counts` unless it was not really tried.
+bool postpone(transaction& tx, const entry& failed, timestamp due, const std::string& cause, bool counts = true);
 
 /// Given up: stays as a dead letter until an operator retries or removes it.
-void bury(transaction& tx, std::int64_t id, timestamp now, const std::string& cause);
+bool bury(transaction& tx, const entry& hopeless, timestamp now, const std::string& cause);
 
 struct backlog {
   std::int64_t waiting = 0, dead = 0;
   std::chrono::seconds oldest{0}; ///< how long the oldest due entry has been due
 };
 backlog measure(transaction& tx, timestamp now);
+
+/// Removes what was done before `moment`; dead letters stay.
+void forget_done_before(transaction& tx, timestamp moment);
 
 } // namespace backstay::outbox::store

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/kernel/id.hpp"
+#include "actors/kernel/names.hpp"
 #include "config/secret.hpp"
 
 #include <string>
@@ -28,7 +29,20 @@ struct settle_work {
   std::string provider, external_id;
 };
 
-/// Adding an effect: a struct here, its JSON in persistence/outbox.cpp, its performer in actors/outbox/actor.cpp.
+/// Adding an effect: a struct and its kind here, its JSON in persistence/outbox.cpp, its back-off in
+/// actors/outbox/rules.cpp, its performer in actors/outbox/actor.cpp.
 using work = std::variant<mail_work, panel_work, settle_work>;
 
+/// Which alternative of `work`, in their order.
+enum class kind : std::uint8_t { mail, panel, settle };
+
+inline kind kind_of(const work& what) { return static_cast<kind>(what.index()); }
+
 } // namespace backstay::outbox
+
+template <>
+inline constexpr std::array backstay::names_of<backstay::outbox::template_name>{"verification_code"};
+template <>
+inline constexpr std::array backstay::names_of<backstay::outbox::kind>{"mail", "panel", "settle"};
+
+static_assert(backstay::names_of<backstay::outbox::kind>.size() == std::variant_size_v<backstay::outbox::work>);

@@ -13,6 +13,7 @@ namespace backstay::subscriptions::store {
 struct subscription {
   subscription_id id;
   account_id account;
+  std::int64_t account_number = 0;
   plan_id plan;
   std::string plan_name;
   subscriptions::status status = status::none;
@@ -29,8 +30,9 @@ std::vector<plan> list_plans(transaction& tx);
 std::optional<plan> find_plan(transaction& tx, const std::string& id_or_name);
 
 /// Entitles `account` to the plan for its duration: a new subscription, or the same plan's end moved on (from its end
-/// when it still runs, else from now). To be called in the transaction that takes the money; writes the outbox row
-/// for the panel and tells the sockets. Locks the account's row first, so that two payments add up.
+/// when it still runs, else from now); another plan takes its place (`rules::period_after`). To be called in the
+/// transaction that takes the money; writes the outbox row for the panel and tells the sockets. Locks the account's row
+/// first, so that two payments add up. Errors: `not_found` (no such account).
 subscription grant(transaction& tx, const account_id& account, const plan& what, timestamp now);
 
 std::optional<subscription> find_current(transaction& tx, const account_id& account);
@@ -42,8 +44,10 @@ struct panel_link {
   std::optional<std::string> short_uuid, subscription_url;
 };
 std::optional<panel_link> find_panel_link(transaction& tx, const account_id& account);
+/// `version`: of the subscription that the panel has just been told. Has it moved on meanwhile, then another outbox row
+/// is written: whichever call reached the panel last, in the end it says what our row says.
 void save_panel_link(transaction& tx, const account_id& account, const std::string& short_uuid,
-                     const std::string& subscription_url, std::int64_t version);
+                     const std::string& subscription_url, std::int64_t version, timestamp now);
 
 /// For the demo data of an empty database.
 void insert_plan(transaction& tx, const plan& what, int position);

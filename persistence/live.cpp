@@ -1,0 +1,106 @@
+#include "actors/live/store.hpp"
+
+#include "persistence/transaction.hpp"
+
+#include <nlohmann/json.hpp>
+
+namespace backstay::live::store {
+
+namespace {
+
+using nlohmann::json;
+
+/// The names of `event`'s alternatives, in their order.
+constexpr std::array kinds{"server_status_changed", "subscription_updated", "notification_received",
+                           "force_disconnect"};
+static_assert(kinds.size() == std::variant_size_v<event>);
+
+json to_json(const server_status_changed& event) {
+  return {
+      {"server", to_string(event.server)}, {"status", name_of(event.status)}, {"current_users", event.current_users}};
+}
+
+json to_json(const subscription_updated& event) {
+  return {{"subscription", to_string(event.subscription)}, {"status", event.status}};
+}
+
+json to_json(const notification_received& event) {
+  json object{{"id", to_string(event.id)}, {"kind", name_of(event.kind)}, {"title", event.title}, {"body", event.body}};
+  if (event.action_route) object["action_route"] = *event.action_route;
+  return object;
+}
+
+json to_json(const force_disconnect& event) { return {{"reason", event.reason}}; }
+
+template <class Id>
+Id read_id(const json& object, const char* name) {
+  return Id::parse(object.at(name).get<std::string>()).value();
+}
+
+template <named_enum E>
+E read_name(const json& object, const char* name) {
+  return from_name<E>(object.at(name).get<std::string>()).value();
+}
+
+server_status_changed read_server_status_changed(const json& object) {
+  return {read_id<node_id>(object, "server"), read_name<server_status>(object, "status"), object.at("current_users")};
+}
+
+subscription_updated read_subscription_updated(const json& object) {
+  return {read_id<subscription_id>(object, "subscription"), object.at("status")};
+}
+
+notification_received read_notification_received(const json& object) {
+  notification_received event{read_id<uuid>(object, "id"), read_name<notification_kind>(object, "kind"),
+                              object.at("title"), object.at("body"), std::nullopt};
+  if (object.contains("action_route")) event.action_route = object["action_route"].get<std::string>();
+  return event;
+}
+
+event read_event(std::string_view kind, const json& object) {
+  if (kind == kinds[0]) return read_server_status_changed(object);
+  if (kind == kinds[1]) return read_subscription_updated(object);
+  if (kind == kinds[2]) return read_notification_received(object);
+  return force_disconnect{object.at("reason")};
+}
+
+std::vector<account_event> read_rows(const pqxx::result& rows) {
+  std::vector<account_event> events;
+  for (auto row : rows)
+    events.push_back({sql::get<std::int64_t>(row["sequence"]), sql::get<account_id>(row["account_id"]),
+                      read_event(row["kind"].c_str(), json::parse(row["event"].c_str()))});
+  return events;
+}
+
+} // namespace
+
+// Numbered and announced by a trigger at the commit (0020_live_events.sql). Killed before the commit: nothing happened;
+// after it: the row stands, and nodes that did not hear of it read it by `read_after`.
+void append(transaction& tx, const account_id& account, const event& what, timestamp now) {
+  auto object = std::visit([](auto& event) { return to_json(event); }, what);
+  tx.run("INSERT INTO live_events (account_id, kind, event, created_at) "
+         "VALUES ($1::uuid, $2, $3::jsonb, $4::timestamptz)",
+         account, kinds[what.index()], object.dump(), now);
+}
+
+std::vector<account_event> read(transaction& tx, const std::vector<std::int64_t>& sequences) {
+  return read_rows(tx.run("SELECT sequence, account_id, kind, event FROM live_events "
+                          "WHERE sequence = ANY($1::bigint[]) ORDER BY sequence",
+                          sequences));
+}
+
+std::vector<account_event> read_after(transaction& tx, std::int64_t sequence, std::int64_t limit) {
+  return read_rows(tx.run("SELECT sequence, account_id, kind, event FROM live_events "
+                          "WHERE sequence > $1::bigint ORDER BY sequence LIMIT $2::bigint",
+                          sequence, limit));
+}
+
+std::int64_t last_sequence(transaction& tx) {
+  return sql::get<std::int64_t>((*tx.first("SELECT coalesce(max(sequence), 0) FROM live_events"))[0]);
+}
+
+void forget_before(transaction& tx, timestamp moment) {
+  tx.run("DELETE FROM live_events WHERE created_at < $1::timestamptz", moment);
+}
+
+} // namespace backstay::live::store
