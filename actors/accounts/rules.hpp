@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/accounts/messages.hpp"
+#include "actors/kernel/error.hpp"
 
 #include <string>
 #include <string_view>
