@@ -2,8 +2,10 @@
 
 #include <cerrno>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <fstream>
 #include <sodium.h>
+#include <stdexcept>
 #include <system_error>
 #include <unistd.h>
 
@@ -15,16 +17,16 @@ namespace {
   throw std::system_error(error, std::generic_category(), file.string());
 }
 
-std::optional<std::string> from_hex(std::string_view text) {
+std::optional<secret> from_hex(std::string_view text) {
   std::string bytes(text.size() / 2, '\0');
   std::size_t length = 0;
   const auto failed = sodium_hex2bin(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(), text.data(),
                                      text.size(), nullptr, &length, nullptr);
   if (failed || length * 2 != text.size()) return {};
-  return bytes;
+  return secret{std::move(bytes)};
 }
 
-std::optional<std::string> from_base64url(std::string_view text) {
+std::optional<secret> from_base64url(std::string_view text) {
   while (text.ends_with('=')) text.remove_suffix(1);
   std::string bytes(text.size() / 4 * 3 + 3, '\0');
   std::size_t length = 0;
@@ -33,7 +35,7 @@ std::optional<std::string> from_base64url(std::string_view text) {
                         &length, nullptr, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
   if (failed) return {};
   bytes.resize(length);
-  return bytes;
+  return secret{std::move(bytes)};
 }
 
 const unsigned char* bytes_of(const secret& key) { return reinterpret_cast<const unsigned char*>(key.reveal().data()); }
@@ -61,7 +63,7 @@ void write_private(const std::filesystem::path& file, const std::string& content
 /// replaces what is there.
 void create_keys(const std::filesystem::path& file) {
   auto draft = file;
-  draft += "." + std::to_string(::getpid()) + "." + std::to_string(randombytes_random());
+  draft += fmt::format(".{}.{}", ::getpid(), randombytes_random());
   write_private(draft, encode_key(make_key()) + "\n");
   const int error = ::link(draft.c_str(), file.c_str()) == 0 ? 0 : errno;
   ::unlink(draft.c_str());
@@ -71,10 +73,10 @@ void create_keys(const std::filesystem::path& file) {
 } // namespace
 
 std::optional<secret> decode_key(std::string_view text) {
-  auto bytes = from_hex(text);
-  if (!bytes) bytes = from_base64url(text);
-  if (!bytes || bytes->size() < shortest_key) return {};
-  return secret{std::move(*bytes)};
+  auto key = from_hex(text);
+  if (!key) key = from_base64url(text);
+  if (key && key->reveal().size() < shortest_key) key.reset();
+  return key;
 }
 
 std::string encode_key(const secret& key) {

@@ -5,12 +5,15 @@
 #include "config/value.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <fmt/format.h>
 #include <fstream>
-#include <iterator>
+#include <functional>
 #include <numeric>
 #include <system_error>
+#include <tuple>
 #include <unistd.h>
+#include <utility>
 
 namespace backstay::config {
 
@@ -233,9 +236,10 @@ private:
 
   void check_together() {
     const auto& s = values_;
-    if (s.in_production() && s.sandbox.enabled)
+    const bool production = s.in_production() && !is_wrong("environment"); // a slip is no wish for production
+    if (production && s.sandbox.enabled)
       complain_about("environment", "the sandbox never runs in production; leave one of the two out");
-    if (s.in_production() && s.security.keys.empty() && !is_wrong("security.keys") && !is_wrong("security.keys_file"))
+    if (production && s.security.keys.empty() && !is_wrong("security.keys") && !is_wrong("security.keys_file"))
       complain_about(
           "security.keys",
           "required in production; make a key with: openssl rand -hex 32 (or set environment to development)");

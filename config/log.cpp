@@ -7,6 +7,9 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <fmt/format.h>
+#include <iterator>
+#include <memory>
 #include <mutex>
 #include <shared_mutex>
 #include <spdlog/async_logger.h>
@@ -32,11 +35,11 @@ private:
   output write_;
 };
 
-/// The log while it runs.
+/// The log while it runs. The pool goes first, which ends its thread; then nobody else uses the logger.
 struct running_log {
-  std::shared_ptr<spdlog::details::thread_pool> pool;
-  std::shared_ptr<spdlog::async_logger> logger;
   bool json;
+  std::shared_ptr<spdlog::async_logger> logger;
+  std::shared_ptr<spdlog::details::thread_pool> pool;
 };
 
 // The level lets most calls return without the lock; writers of lines share it, start, stop and hide own it.

@@ -2,8 +2,11 @@
 
 #include <ostream>
 #include <sodium.h>
+#include <utility>
 
 namespace backstay {
+
+secret::secret(std::string text) noexcept : text_(std::move(text)) {}
 
 secret::secret(secret&& other) noexcept : text_(std::move(other.text_)) { other.wipe(); }
 

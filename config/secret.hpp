@@ -13,7 +13,7 @@ namespace backstay {
 class secret {
 public:
   secret() = default;
-  explicit secret(std::string text) noexcept : text_(std::move(text)) {}
+  explicit secret(std::string text) noexcept;
   secret(const secret&) = default;
   secret(secret&& other) noexcept;
   secret& operator=(secret other) noexcept;

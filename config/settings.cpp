@@ -171,8 +171,8 @@ constexpr std::array table{
     declaration{"mail.key", [](settings& s) -> member { return &s.mail.key; }, token,
                 "The mail API's key; empty: no mail is sent."},
     declaration{"mail.from", [](settings& s) -> member { return &s.mail.from; },
-                shaped("an address such as Backstay <hello@example.com>, or empty", is_mailbox),
-                "The sender of all mail; required with mail.key."},
+                shaped("an e-mail address, with or without a name, or empty", is_mailbox),
+                "The sender of all mail, such as hello@example.com; required with mail.key."},
 
     declaration{"outbox.workers", [](settings& s) -> member { return &s.outbox.workers; }, between(1, 64),
                 "Workers that carry out what was promised in the database: mail, panel, push."},

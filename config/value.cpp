@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <limits>
 #include <stdexcept>
+#include <utility>
 
 namespace backstay::config {
 

@@ -287,6 +287,8 @@ CAF_TEST(production needs keys) {
   CAF_CHECK_EQUAL(bad().size(), 1u);
   from.set = {"security.keys=" + long_key};
   CAF_CHECK(good().in_production());
+  from.set = {"environment=developmnt"};
+  CAF_CHECK(only_bad().starts_with("--set environment: \"developmnt\" is not allowed"));
 }
 
 CAF_TEST(the sandbox implies development and excludes production) {

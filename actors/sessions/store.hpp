@@ -1,0 +1,91 @@
+#pragma once
+
+#include "actors/accounts/store.hpp"
+#include "actors/kernel/clock.hpp"
+#include "actors/kernel/database.hpp"
+#include "actors/kernel/outcome.hpp"
+#include "actors/sessions/messages.hpp"
+#include "actors/sessions/rules.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+/// Sessions, their refresh tokens, codes by mail, tickets and the counters of guesses. Whatever ends or changes a
+/// session is announced to every node by NOTIFY on `sessions`: "session:<id>" or "account:<id>".
+namespace backstay::sessions::store {
+
+/// What the settings say about all this. Shared by every job, never changed.
+struct terms {
+  keyring keys;
+  sessions::lifetimes lifetimes{};
+  budget guesses = guess_budget;
+  budget mails = mail_budget;
+};
+using terms_ptr = std::shared_ptr<const terms>;
+
+/// A try that is about to be checked.
+struct attempt {
+  std::string key; ///< of the budget that it was taken from
+  std::optional<accounts::store::credential> credential;
+};
+
+/// Takes one guess from the budget of the account behind `identifier`, or, when there is none, of the identifier
+/// itself, so that both look alike. The fault is `locked` (429 is up to those who ask for codes).
+outcome<attempt> reserve_guess(transaction& tx, const terms& terms, const std::string& identifier, timestamp now);
+
+/// Takes one try from the budget of registrations and mails of an address. Returns for how long the next has to wait;
+/// 0 if this one may go on.
+std::chrono::seconds reserve_mail(transaction& tx, const terms& terms, const std::string& address, timestamp now);
+
+/// A guess was right, or was never checked.
+void give_back(transaction& tx, const std::string& key);
+
+struct opening {
+  sessions::account account;
+  std::optional<sessions::device> device;
+  bool remember = false;
+  backstay::origin origin;
+  bool is_new = false; ///< registered by this very request
+};
+
+/// Opens a session, and keeps what the device says about itself.
+signed_in open(transaction& tx, const terms& terms, const opening& what, timestamp now);
+
+/// The second half of a sign-in, after the password of `attempt` was found right. The fault is `unauthenticated`: the
+/// account changed meanwhile.
+signed_in sign_in(transaction& tx, const terms& terms, const attempt& checked, const std::string& new_hash,
+                  const sessions::sign_in& how, timestamp now);
+
+/// Rotates, repeats or, on a replay, revokes, as `judge` says. Parallel calls of one session wait for each other.
+outcome<signed_in> refresh(transaction& tx, const terms& terms, const refresh_token& token,
+                           const std::optional<std::string>& device_id, timestamp now);
+
+/// Nothing happens if it has ended already.
+void revoke(transaction& tx, const session_id& session, timestamp now);
+
+/// Nothing if it ended or never was. Errors: `forbidden` when the account is deactivated.
+std::optional<session_view> view(transaction& tx, const session_id& session, timestamp now);
+
+void confirm_token(transaction& tx, const session_id& session, const std::string& token_id);
+
+/// Makes a new code for an address, which ends the old one, and its mail.
+void issue_code(transaction& tx, const terms& terms, const account& account, timestamp now);
+
+/// Tries the code of `command`; the right one verifies the address and opens a session.
+outcome<signed_in> verify_code(transaction& tx, const terms& terms, const sessions::verify_code& command,
+                               timestamp now);
+
+/// The fault is `too_many`. An address that has no account waiting for its code gets no mail, but the same answer.
+outcome<code_sent> resend_code(transaction& tx, const terms& terms, const std::string& address, timestamp now);
+
+/// Errors: `unauthenticated` when the session has ended.
+void keep_ticket(transaction& tx, const session_id& session, const secret& ticket, timestamp expires_at, timestamp now);
+
+/// Uses the ticket up. Nothing if it is not there, expired, or its session has ended.
+std::optional<session_view> redeem_ticket(transaction& tx, const secret& ticket, timestamp now);
+
+/// Removes what no answer depends on any more; a limited number of rows a call.
+void forget_stale(transaction& tx, timestamp now);
+
+} // namespace backstay::sessions::store

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "actors/accounts/messages.hpp"
+#include "actors/monitoring/messages.hpp"
+#include "actors/payments/messages.hpp"
+#include "actors/sessions/messages.hpp"
+#include "actors/subscriptions/messages.hpp"
+
+namespace backstay::http {
+
+/// The stable addresses (guardians) of the domains that endpoints speak to.
+struct domains {
+  accounts::accounts_actor accounts;
+  sessions::sessions_actor sessions;
+  subscriptions::subscriptions_actor subscriptions;
+  payments::payments_actor payments;
+  monitoring::monitoring_actor monitoring;
+};
+
+} // namespace backstay::http

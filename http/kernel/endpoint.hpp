@@ -1,0 +1,475 @@
+#pragma once
+
+#include "actors/kernel/caller.hpp"
+#include "http/kernel/body.hpp"
+#include "http/kernel/exchange.hpp"
+#include "http/kernel/route.hpp"
+#include "http/kernel/router.hpp"
+#include "http/kernel/services.hpp"
+#include "http/kernel/shape.hpp"
+
+#include <concepts>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+/// One declaration per endpoint: routing, validation, authentication, limits, idempotency, OpenAPI and the typed
+/// message to a domain actor.
+///
+///     constexpr std::tuple tickets{
+///       post<sessions::create_ticket>("/api/v1/ws/ticket", allow::signed_in, bucket::general,
+///         "Get a ticket that opens one WebSocket",
+///         from_session(&sessions::create_ticket::caller),
+///         answers(200, ticket))};
+///
+/// After method, path, access, bucket and summary come *parts*, in any order: where each member of the message comes
+/// from (`from_…`), what the answer looks like (`answers`), and options. What is wrong is refused while compiling: a
+/// {placeholder} that nothing reads, a session on a public endpoint, a message that the domain does not handle.
+namespace backstay::http {
+
+/// What a message is read from.
+struct input {
+  const exchange& x;
+  const route& declared;
+  text_fields query;
+  body_content body;
+
+  std::string_view placeholder(std::string_view name) const;
+};
+
+namespace part {
+
+enum class source { path, query, header };
+
+/// Text beside the body.
+template <class Message, class T>
+struct text {
+  source from;
+  const char* name;
+  T Message::*member;
+  rule limits;
+  const char* doc;
+};
+
+/// A member of the JSON object or a field of the form. `name` may list alternatives: "email|login"; the first present
+/// counts.
+template <class Message, class T, class Detail>
+struct body_member {
+  const char* name;
+  T Message::*member;
+  Detail detail;
+  const char* doc;
+  bool optional; ///< missing leaves the member's default
+};
+
+/// A file of a multipart body.
+template <class Message>
+struct file {
+  const char* name;
+  upload Message::*member;
+  std::size_t limit;
+  const char* doc;
+};
+
+/// Something that the exchange knows: who asks, from where, the claim of the Idempotency-Key, the raw request.
+template <class Message, class T>
+struct known {
+  T Message::*member;
+  bool needs_session, is_claim, is_raw_body;
+};
+
+/// A member that this endpoint sets itself.
+template <class Message, class T, class Value>
+struct constant {
+  T Message::*member;
+  Value value;
+};
+
+/// Last touches to a message that was read without complaint.
+template <class Message>
+struct refinement {
+  void (*refine)(Message&);
+};
+
+template <class Form>
+struct reply {
+  int status;
+  Form form;
+  const char* doc;
+};
+struct empty_reply {
+  int status;
+};
+struct alias {
+  const char* path;
+};
+struct body_limit {
+  std::size_t bytes;
+};
+struct failure {
+  int status;
+  const char* doc;
+};
+
+} // namespace part
+
+template <class Message, class T>
+constexpr auto from_path(const char* name, T Message::*member, rule limits = {}, const char* doc = "") {
+  return part::text<Message, T>{part::source::path, name, member, limits, doc};
+}
+template <class Message, class T>
+constexpr auto from_query(const char* name, T Message::*member, rule limits = {}, const char* doc = "") {
+  return part::text<Message, T>{part::source::query, name, member, limits, doc};
+}
+template <class Message, class T>
+constexpr auto from_header(const char* name, T Message::*member, rule limits = {}, const char* doc = "") {
+  return part::text<Message, T>{part::source::header, name, member, limits, doc};
+}
+template <class Message, class T>
+constexpr auto from_json(const char* name, T Message::*member, rule limits = {}, const char* doc = "") {
+  return part::body_member<Message, T, rule>{name, member, limits, doc, false};
+}
+template <class Message, class T, class... Fields>
+constexpr auto from_json(const char* name, T Message::*member, shape<Fields...> form, const char* doc = "") {
+  return part::body_member<Message, T, shape<Fields...>>{name, member, form, doc, false};
+}
+/// Missing or null leaves what the message's declaration says.
+template <class Message, class T>
+constexpr auto from_json_or_default(const char* name, T Message::*member, rule limits = {}, const char* doc = "") {
+  return part::body_member<Message, T, rule>{name, member, limits, doc, true};
+}
+template <class Message>
+constexpr auto from_file(const char* name, upload Message::*member, std::size_t limit, const char* doc = "") {
+  return part::file<Message>{name, member, limit, doc};
+}
+/// `account_id` or `caller`.
+template <class Message, class T>
+  requires std::same_as<T, account_id> || std::same_as<T, caller> || std::same_as<T, session_id>
+constexpr auto from_session(T Message::*member) {
+  return part::known<Message, T>{member, true, false, false};
+}
+template <class Message>
+constexpr auto from_origin(origin Message::*member) {
+  return part::known<Message, origin>{member, false, false, false};
+}
+/// The claim of an Idempotency-Key, when one was sent; makes the endpoint honour it.
+template <class Message>
+constexpr auto from_idempotency_key(std::optional<claim_id> Message::*member) {
+  return part::known<Message, std::optional<claim_id>>{member, true, true, false};
+}
+/// The body as it came, for signatures.
+template <class Message>
+constexpr auto from_raw_body(std::string Message::*member) {
+  return part::known<Message, std::string>{member, false, false, true};
+}
+/// All headers, names in lower case.
+template <class Message>
+constexpr auto from_headers(std::vector<std::pair<std::string, std::string>> Message::*member) {
+  return part::known<Message, std::vector<std::pair<std::string, std::string>>>{member, false, false, false};
+}
+template <class Message, class T, class Value>
+constexpr auto set(T Message::*member, Value value) {
+  return part::constant<Message, T, Value>{member, value};
+}
+template <class Message>
+constexpr auto refined_by(void (*refine)(Message&)) {
+  return part::refinement<Message>{refine};
+}
+template <class Form>
+constexpr auto answers(int status, Form form, const char* doc = "Done") {
+  return part::reply<Form>{status, form, doc};
+}
+constexpr part::empty_reply answers_nothing(int status) { return {status}; }
+constexpr part::alias also(const char* path) { return {path}; }
+constexpr part::body_limit body_up_to(std::size_t bytes) { return {bytes}; }
+/// Documents an error beyond those that every endpoint may give.
+constexpr part::failure fails(int status, const char* doc) { return {status, doc}; }
+
+namespace part {
+
+template <class P>
+inline constexpr bool is_reply = false;
+template <class Form>
+inline constexpr bool is_reply<reply<Form>> = true;
+template <>
+inline constexpr bool is_reply<empty_reply> = true;
+
+template <class P>
+concept reads_text = requires(P p) { p.from; };
+template <class P>
+concept reads_body = requires(P p) { p.detail; };
+template <class P>
+concept is_known = requires(P p) { p.needs_session; };
+
+} // namespace part
+
+/// A declared endpoint. `Message::reply` is rendered by the one `answers` part.
+template <class Message, class... Parts>
+struct endpoint {
+  using message = Message;
+  const char* method;
+  const char* path;
+  access needs;
+  http::bucket bucket;
+  const char* summary;
+  std::tuple<Parts...> parts;
+
+  template <class F>
+  constexpr void for_each(F f) const {
+    std::apply([&](const auto&... all) { (f(all), ...); }, parts);
+  }
+};
+
+namespace detail {
+
+constexpr bool names_placeholder(std::string_view path, std::string_view name) {
+  for (std::size_t i = 0; i + name.size() + 2 <= path.size(); ++i)
+    if (path[i] == '{' && path.substr(i + 1, name.size()) == name && path[i + 1 + name.size()] == '}') return true;
+  return false;
+}
+
+constexpr std::size_t count_placeholders(std::string_view path) {
+  std::size_t count = 0;
+  for (char c : path) count += c == '{';
+  return count;
+}
+
+template <class P>
+constexpr bool reads_placeholder(std::string_view path, const P& p) {
+  if constexpr (part::reads_text<P>) return p.from == part::source::path && names_placeholder(path, p.name);
+  return false;
+}
+
+template <class P>
+constexpr bool wants_session(const P& p) {
+  if constexpr (part::is_known<P>) return p.needs_session;
+  return false;
+}
+
+} // namespace detail
+
+template <class Message, class... Parts>
+consteval auto declare(const char* method, const char* path, access needs, bucket charged, const char* summary, Parts... parts) {
+  static_assert((part::is_reply<Parts> + ... + 0) == 1, "an endpoint says once how it answers");
+  std::size_t read = (detail::reads_placeholder(path, parts) + ... + std::size_t{0});
+  if (read != detail::count_placeholders(path)) throw "a {placeholder} of the path has no from_path";
+  if (!needs.needs_session() && (detail::wants_session(parts) || ...)) throw "from_session on a public endpoint";
+  return endpoint<Message, Parts...>{method, path, needs, charged, summary, {parts...}};
+}
+template <class Message, class... Parts>
+consteval auto get(const char* path, access needs, bucket charged, const char* summary, Parts... parts) {
+  return declare<Message>("GET", path, needs, charged, summary, parts...);
+}
+template <class Message, class... Parts>
+consteval auto post(const char* path, access needs, bucket charged, const char* summary, Parts... parts) {
+  return declare<Message>("POST", path, needs, charged, summary, parts...);
+}
+template <class Message, class... Parts>
+consteval auto put(const char* path, access needs, bucket charged, const char* summary, Parts... parts) {
+  return declare<Message>("PUT", path, needs, charged, summary, parts...);
+}
+template <class Message, class... Parts>
+consteval auto patch(const char* path, access needs, bucket charged, const char* summary, Parts... parts) {
+  return declare<Message>("PATCH", path, needs, charged, summary, parts...);
+}
+template <class Message, class... Parts>
+consteval auto del(const char* path, access needs, bucket charged, const char* summary, Parts... parts) {
+  return declare<Message>("DELETE", path, needs, charged, summary, parts...);
+}
+
+// ---- reading a message -----------------------------------------------------------------------------------------
+
+namespace detail {
+
+template <class Message, class T>
+void read_part(const part::text<Message, T>& p, const input& in, Message& out, complaints& bad) {
+  constexpr const char* places[] = {"path", "query", "header"};
+  auto at = complaints{bad}.in(places[static_cast<int>(p.from)]).inside(p.name);
+  if (p.from == part::source::path) return read_text(in.placeholder(p.name), out.*p.member, p.limits, at);
+  std::optional<std::string_view> found;
+  if (p.from == part::source::query) {
+    if (auto entry = in.query.find(p.name); entry != in.query.end()) found = entry->second;
+  } else if (auto value = in.x.in().header(p.name); !value.empty()) {
+    found = value;
+  }
+  // Missing leaves the default of the message's declaration.
+  if (found) read_text(*found, out.*p.member, p.limits, at);
+}
+
+/// Calls `found` with the first of the alternatives in "a|b|c" that `has`; the first name is for complaints.
+template <class Has>
+std::string_view pick_name(std::string_view alternatives, Has has) {
+  auto first = alternatives.substr(0, alternatives.find('|'));
+  for (auto rest = alternatives; !rest.empty();) {
+    auto name = rest.substr(0, rest.find('|'));
+    if (has(name)) return name;
+    rest.remove_prefix(std::min(rest.size(), name.size() + 1));
+  }
+  return first;
+}
+
+template <class Message, class T, class Detail>
+void read_part(const part::body_member<Message, T, Detail>& p, const input& in, Message& out, complaints& bad) {
+  constexpr bool may_miss = unwrapped<T>::optional;
+  if (in.body.form) {
+    auto& form = *in.body.form;
+    auto name = pick_name(p.name, [&](auto n) { return form.find(n) != form.end(); });
+    auto entry = form.find(name);
+    if constexpr (!is_shape<Detail> && !unwrapped<T>::list) {
+      if (entry != form.end()) return read_text(entry->second, out.*p.member, p.detail, bad.inside(std::string{name}));
+    }
+    if (!may_miss && !p.optional) bad.inside(std::string{name}).add("Field required", "missing");
+    return;
+  }
+  auto& object = in.body.object;
+  auto present = [&](auto n) {
+    auto entry = object.find(n);
+    return entry != object.end() && !entry->is_null();
+  };
+  std::string name{pick_name(p.name, present)};
+  if (present(name)) return read_json(object[name], out.*p.member, p.detail, bad.inside(name));
+  if (!may_miss && !p.optional) bad.inside(name).add("Field required", "missing");
+}
+
+template <class Message>
+void read_part(const part::file<Message>& p, const input& in, Message& out, complaints& bad) {
+  auto entry = in.body.files.find(p.name);
+  if (entry == in.body.files.end()) return bad.inside(p.name).add("Field required", "missing");
+  if (entry->second.bytes.size() > p.limit) return bad.inside(p.name).add("File is too large", "too_long");
+  out.*p.member = entry->second;
+}
+
+template <class Message, class T>
+void read_part(const part::known<Message, T>& p, const input& in, Message& out, complaints&) {
+  if constexpr (std::is_same_v<T, caller>) out.*p.member = caller_of(in.x);
+  else if constexpr (std::is_same_v<T, account_id>) out.*p.member = in.x.session->account.id;
+  else if constexpr (std::is_same_v<T, session_id>) out.*p.member = in.x.session->session;
+  else if constexpr (std::is_same_v<T, origin>) out.*p.member = origin_of(in.x);
+  else if constexpr (std::is_same_v<T, std::optional<claim_id>>) out.*p.member = in.x.claim;
+  else if constexpr (std::is_same_v<T, std::string>) out.*p.member = std::string{in.x.in().body};
+  else for (auto& [name, value] : in.x.in().headers) (out.*p.member).emplace_back(to_lower(name), value);
+}
+
+template <class Message, class T, class Value>
+void read_part(const part::constant<Message, T, Value>& p, const input&, Message& out, complaints&) {
+  out.*p.member = p.value;
+}
+
+template <class Message, class Other>
+void read_part(const Other&, const input&, Message&, complaints&) {}
+
+template <class Message, class... Parts>
+Message read_message(const endpoint<Message, Parts...>& declared, const input& in) {
+  Message message;
+  complaints bad{{"body"}};
+  if (!in.body.object.is_object()) bad.add("Input should be an object", "dict_type");
+  else declared.for_each([&](const auto& p) { read_part(p, in, message, bad); });
+  if (!bad.all().empty()) fail({.code = ec::invalid, .problems = std::move(bad.all())});
+  declared.for_each([&](const auto& p) {
+    if constexpr (requires { p.refine; }) p.refine(message);
+  });
+  return message;
+}
+
+// ---- answering -------------------------------------------------------------------------------------------------
+
+template <class E, class Reply>
+void send_reply(const E& declared, exchange& x, const Reply& reply) {
+  declared.for_each([&]<class Part>(const Part& p) {
+    if constexpr (std::is_same_v<Part, part::empty_reply>)
+      x.answer({.status = p.status, .content_type = {}});
+    else if constexpr (part::is_reply<Part>)
+      x.answer({.status = p.status, .body = to_json_text(reply, p.form, rendering{x.context().tokens})});
+  });
+}
+
+/// An endpoint that needs no actor: `respond` finds the reply in what the exchange has at hand.
+struct answered_here {};
+
+template <class E, class Domain>
+void handle(const E& declared, const Domain& domain, const exchange_ptr& x) {
+  input in{*x, *x->route, read_form(x->in().query), {}};
+  // Webhooks verify raw bytes; their body is not ours to parse here.
+  bool wants_fields = false;
+  declared.for_each([&]<class P>(const P&) { wants_fields |= part::reads_body<P> || requires(P p) { p.limit; }; });
+  in.body = wants_fields ? read_body(x->in()) : body_content{.object = json::object()};
+  auto message = read_message(declared, in);
+  if constexpr (std::is_same_v<Domain, answered_here>)
+    send_reply(declared, *x, respond(message, *x));
+  else
+    x->context().entry.ask(x, domain, std::move(message), [&declared](exchange& answered, const auto& reply) {
+      send_reply(declared, answered, reply);
+    });
+}
+
+} // namespace detail
+
+inline constexpr detail::answered_here answered_here;
+
+// ---- registering -----------------------------------------------------------------------------------------------
+
+json describe_operation(const route& declared, json parameters, json body_properties, json body_required, json replies);
+
+namespace detail {
+
+template <class Message, class... Parts>
+json describe(const endpoint<Message, Parts...>& declared, const route& made) {
+  json parameters = json::array(), properties = json::object(), required = json::array(), replies = json::object();
+  declared.for_each([&]<class P>(const P& p) {
+    if constexpr (part::reads_text<P>) {
+      using value = std::remove_cvref_t<decltype(std::declval<Message&>().*p.member)>;
+      constexpr const char* places[] = {"path", "query", "header"};
+      json one{{"name", p.name}, {"in", places[static_cast<int>(p.from)]}, {"schema", schema_of_value<value>(p.limits)}};
+      if (p.from == part::source::path) one["required"] = true;
+      if (*p.doc) one["description"] = p.doc;
+      parameters.push_back(std::move(one));
+    } else if constexpr (part::reads_body<P>) {
+      using value = std::remove_cvref_t<decltype(std::declval<Message&>().*p.member)>;
+      std::string_view names = p.name;
+      auto schema = schema_of_value<value>(p.detail);
+      if (*p.doc) schema["description"] = p.doc;
+      bool alternatives = names.find('|') != names.npos;
+      if (!unwrapped<value>::optional && !p.optional && !alternatives) required.push_back(p.name);
+      for (; !names.empty();) {
+        auto name = names.substr(0, names.find('|'));
+        properties[std::string{name}] = schema;
+        names.remove_prefix(std::min(names.size(), name.size() + 1));
+      }
+    } else if constexpr (std::is_same_v<P, part::empty_reply>) {
+      replies[std::to_string(p.status)] = {{"description", "Done, nothing to say"}};
+    } else if constexpr (part::is_reply<P>) {
+      replies[std::to_string(p.status)] = {
+        {"description", p.doc},
+        {"content", {{"application/json", {{"schema", schema_of<typename Message::reply>(p.form)}}}}}};
+    } else if constexpr (std::is_same_v<P, part::failure>) {
+      replies[std::to_string(p.status)] = {{"description", p.doc}};
+    }
+  });
+  return describe_operation(made, std::move(parameters), std::move(properties), std::move(required), std::move(replies));
+}
+
+template <class Message, class Domain, class... Parts>
+route make_route(const endpoint<Message, Parts...>& declared, const Domain& domain, const dialect& family, const char* tag) {
+  route made{.method = declared.method, .paths = {declared.path}, .needs = declared.needs, .bucket = declared.bucket,
+             .tag = tag, .summary = declared.summary, .family = &family};
+  declared.for_each([&]<class P>(const P& p) {
+    if constexpr (std::is_same_v<P, part::alias>) made.paths.push_back(p.path);
+    if constexpr (std::is_same_v<P, part::body_limit>) made.body_limit = p.bytes;
+    if constexpr (part::is_known<P>) made.idempotent |= p.is_claim;
+  });
+  made.handle = [&declared, domain](const exchange_ptr& x) { handle(declared, domain, x); };
+  made.describe = [&declared, made] { return describe(declared, made); };
+  return made;
+}
+
+} // namespace detail
+
+/// Adds a table of endpoints whose messages `domain` handles. The table must live as long as the router (constexpr).
+template <class Domain, class... Endpoints>
+void add_endpoints(router& to, const dialect& family, const char* tag, const Domain& domain,
+                   const std::tuple<Endpoints...>& table) {
+  std::apply([&](const auto&... each) { (to.add(detail::make_route(each, domain, family, tag)), ...); }, table);
+}
+
+} // namespace backstay::http

@@ -1,0 +1,37 @@
+#pragma once
+
+#include "http/kernel/text.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace backstay::http {
+
+/// A request as it came in. Views point into memory that lives as long as the exchange.
+struct request {
+  std::string_view method; ///< "GET", …
+  std::string_view target; ///< path and query as sent
+  std::string_view path, query;
+  std::vector<std::pair<std::string_view, std::string_view>> headers;
+  std::string_view body;
+  std::string peer; ///< address of the other end of the connection
+
+  /// The first header of that name (without regard to case); empty when there is none.
+  std::string_view header(std::string_view name) const {
+    for (auto& [key, value] : headers)
+      if (equal_ignoring_case(key, name)) return value;
+    return {};
+  }
+};
+
+struct response {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers;
+};
+
+} // namespace backstay::http

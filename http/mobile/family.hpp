@@ -1,0 +1,17 @@
+#pragma once
+
+#include "http/kernel/domains.hpp"
+#include "http/kernel/router.hpp"
+
+/// The VPN phone app and its web client: `/api/v1/*`, `/ws/*` (tests/contract/mobile.json).
+namespace backstay::http::mobile {
+
+inline constexpr dialect family{"mobile"};
+
+void add_sign_in(router& to, const domains& who);
+void add_profile(router& to);
+void add_plans_and_subscriptions(router& to, const domains& who);
+void add_payments(router& to, const domains& who);
+void add_servers(router& to, const domains& who);
+
+} // namespace backstay::http::mobile

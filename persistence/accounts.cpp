@@ -1,0 +1,128 @@
+#include "persistence/accounts.hpp"
+
+#include "actors/accounts/store.hpp"
+#include "persistence/transaction.hpp"
+
+namespace backstay::accounts::store {
+
+namespace {
+
+using sessions::account;
+
+std::optional<account> account_of(const std::optional<pqxx::row>& row) {
+  return row ? std::optional{account_of(*row)} : std::nullopt;
+}
+
+void announce(transaction& tx, const account_id& id) { tx.notify("sessions", "account:" + to_string(id)); }
+
+bool is_email_taken(transaction& tx, const std::optional<std::string>& email) {
+  return tx.first("SELECT 1 FROM accounts WHERE lower(email) = lower($1)", email).has_value();
+}
+
+bool is_login_taken(transaction& tx, const std::optional<std::string>& login) {
+  return tx.first("SELECT 1 FROM accounts WHERE lower(login) = lower($1)", login).has_value();
+}
+
+[[noreturn]] void fail_email_exists() { fail(ec::conflict, "Email already registered", "EMAIL_EXISTS"); }
+
+[[noreturn]] void fail_login_exists() { fail(ec::conflict, "Username already exists", "LOGIN_EXISTS"); }
+
+} // namespace
+
+std::string account_columns(const std::string& of) {
+  std::string list = of + ".id AS account_id";
+  for (auto column : {"number", "login", "email", "role", "is_active", "is_email_verified", "telegram_id",
+                      "display_name", "locale", "created_at", "last_login_at"})
+    list += ", " + of + "." + column + " AS account_" + column;
+  return list;
+}
+
+account account_of(const pqxx::row& row) {
+  using sql::get;
+  return {.id = get<account_id>(row["account_id"]),
+          .number = get<std::int64_t>(row["account_number"]),
+          .login = get<std::string>(row["account_login"]),
+          .email = get<std::optional<std::string>>(row["account_email"]),
+          .role = get<role>(row["account_role"]),
+          .is_active = get<bool>(row["account_is_active"]),
+          .is_email_verified = get<bool>(row["account_is_email_verified"]),
+          .telegram_id = get<std::optional<std::int64_t>>(row["account_telegram_id"]),
+          .display_name = get<std::optional<std::string>>(row["account_display_name"]),
+          .locale = get<std::string>(row["account_locale"]),
+          .created_at = get<timestamp>(row["account_created_at"]),
+          .last_login_at = get<std::optional<timestamp>>(row["account_last_login_at"])};
+}
+
+// The unique indexes decide, also between parallel registrations: the loser waits for the winner's commit. Killed
+// before the commit, nothing stands; after it, a repeat is told that the e-mail address is taken.
+account create(transaction& tx, const new_account& what, timestamp now) {
+  static const std::string statement =
+      "INSERT INTO accounts (id, login, email, password_hash, role, is_active, is_email_verified, locale, "
+      "tos_accepted_at, created_at) VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10) "
+      "ON CONFLICT DO NOTHING RETURNING " +
+      account_columns("accounts");
+  auto tos_accepted_at = what.tos_accepted ? std::optional{now} : std::nullopt;
+  for (auto& login : what.logins) {
+    auto row = tx.first(statement, account_id::random(), login, what.email, what.password_hash, what.role,
+                        what.is_active, what.is_email_verified, what.locale, tos_accepted_at, now);
+    if (row) return account_of(*row);
+    if (is_email_taken(tx, what.email)) fail_email_exists();
+  }
+  fail_login_exists();
+}
+
+void check_free(transaction& tx, const std::optional<std::string>& email, const std::optional<std::string>& login) {
+  if (is_email_taken(tx, email)) fail_email_exists();
+  if (is_login_taken(tx, login)) fail_login_exists();
+}
+
+std::optional<account> find(transaction& tx, const account_id& id) {
+  static const std::string statement = "SELECT " + account_columns("accounts") + " FROM accounts WHERE id = $1::uuid";
+  return account_of(tx.first(statement, id));
+}
+
+std::optional<account> find_by_email(transaction& tx, const std::string& email) {
+  static const std::string statement =
+      "SELECT " + account_columns("accounts") + " FROM accounts WHERE lower(email) = lower($1)";
+  return account_of(tx.first(statement, email));
+}
+
+std::optional<credential> find_credential(transaction& tx, const std::string& identifier) {
+  bool is_email = identifier.find('@') != std::string::npos; // no login has one
+  auto row =
+      is_email
+          ? tx.first("SELECT id, password_hash, is_active FROM accounts WHERE lower(email) = lower($1)", identifier)
+          : tx.first("SELECT id, password_hash, is_active FROM accounts WHERE lower(login) = lower($1)", identifier);
+  if (!row) return std::nullopt;
+  return credential{sql::get<account_id>((*row)["id"]), sql::get<std::string>((*row)["password_hash"]),
+                    sql::get<bool>((*row)["is_active"])};
+}
+
+// Killed right after the commit: the new hash stands, and fits the same password.
+std::optional<account> note_sign_in(transaction& tx, const credential& checked, const std::string& new_hash,
+                                    timestamp now) {
+  static const std::string statement =
+      "UPDATE accounts SET last_login_at = $1, password_hash = coalesce(nullif($2, ''), password_hash) "
+      "WHERE id = $3::uuid AND password_hash = $4 AND is_active RETURNING " +
+      account_columns("accounts");
+  return account_of(tx.first(statement, now, new_hash, checked.account, checked.password_hash));
+}
+
+// Killed right after the commit: verified, and the caller may sign in with the password.
+std::optional<account> verify_email(transaction& tx, const std::string& email, timestamp now) {
+  static const std::string statement =
+      "UPDATE accounts SET is_active = true, is_email_verified = true, last_login_at = $1 "
+      "WHERE lower(email) = lower($2) RETURNING " +
+      account_columns("accounts");
+  auto verified = account_of(tx.first(statement, now, email));
+  if (verified) announce(tx, verified->id);
+  return verified;
+}
+
+// Killed right after the commit: the other nodes hear of it, this one starts with an empty cache.
+void set_role(transaction& tx, const account_id& id, role what) {
+  if (tx.run("UPDATE accounts SET role = $1 WHERE id = $2::uuid", what, id).affected_rows() == 0) fail(ec::not_found);
+  announce(tx, id);
+}
+
+} // namespace backstay::accounts::store

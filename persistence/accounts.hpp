@@ -1,0 +1,16 @@
+#pragma once
+
+#include "actors/sessions/messages.hpp"
+#include "persistence/transaction.hpp"
+
+#include <string>
+
+namespace backstay::accounts::store {
+
+/// The columns that `account_of` reads, to be used in a SELECT or RETURNING; `of` is the table's name or alias.
+/// The id is called `account_id`, so that the row may hold another table's columns too.
+std::string account_columns(const std::string& of);
+
+sessions::account account_of(const pqxx::row& row);
+
+} // namespace backstay::accounts::store
