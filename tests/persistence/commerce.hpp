@@ -8,6 +8,9 @@
 
 namespace backstay::persistence {
 
+/// A whole second, so that every way through text gives it back.
+inline timestamp moment(std::int64_t seconds) { return timestamp{std::chrono::seconds{1'800'000'000 + seconds}}; }
+
 /// A migrated scratch database with one connection to it.
 struct commerce_database {
   commerce_database() { migrate(scratch.url()); }
@@ -44,16 +47,15 @@ struct commerce_database {
   account_id add_account(const std::string& login) const {
     auto id = account_id::random();
     commit([&](transaction& tx) {
-      tx.run("INSERT INTO accounts (id, login, email) VALUES ($1::uuid, $2, $3)", id, login, login + "@example.org");
+      tx.run("INSERT INTO accounts (id, login, email, password_hash, role, is_active, is_email_verified, locale, "
+             "created_at) VALUES ($1::uuid, $2, $3, '', 'viewer', true, true, 'en-EN', $4::timestamptz)",
+             id, login, login + "@example.org", moment(0));
     });
     return id;
   }
 
   scratch_database scratch;
 };
-
-/// A whole second, so that every way through text gives it back.
-inline timestamp moment(std::int64_t seconds) { return timestamp{std::chrono::seconds{1'800'000'000 + seconds}}; }
 
 /// What `job` fails with.
 template <class Job>
