@@ -638,14 +638,12 @@ answer panel::list_users(const call& c) const {
   const auto query = numbers_of(c.query);
   validation v(query);
   v.integer("start", 0, INT64_MAX);
-  v.integer("size", 1, INT64_MAX);
-  v.finish();
-  const auto size = query.value("size", std::int64_t{25});
-  if (size > 1000) v.fail("size", "Size (limit) must be less than 1000");
+  v.integer("size", 1, 1000, may_be::absent, "Size (limit) must be less than 1000");
   const auto filters = json::parse(c.query.contains("filters") ? c.query.at("filters") : "[]", nullptr, false);
   if (!filters.is_array()) v.fail("filters", "Invalid filters");
   v.finish();
   const auto start = query.value("start", std::int64_t{0});
+  const auto size = query.value("size", std::int64_t{25});
   std::int64_t total = 0;
   auto page = json::array();
   for (auto i = users_.rbegin(); i != users_.rend(); ++i) {

@@ -111,7 +111,8 @@ void validation::number(const char* name, double least, may_be presence) {
         name, "Too small: expected number to be >=" + print(least));
 }
 
-void validation::integer(const char* name, std::int64_t least, std::int64_t most, may_be presence) {
+void validation::integer(const char* name, std::int64_t least, std::int64_t most, may_be presence,
+                         const char* too_big) {
   const auto* value = find(name, "number", presence);
   if (!value) return;
   const auto number = value->get<double>();
@@ -123,7 +124,7 @@ void validation::integer(const char* name, std::int64_t least, std::int64_t most
         "Too small: expected number to be >=" + std::to_string(least));
   if (number > static_cast<double>(most))
     add({{"origin", "number"}, {"code", "too_big"}, {"maximum", most}, {"inclusive", true}}, name,
-        "Too big: expected number to be <=" + std::to_string(most));
+        too_big ? too_big : "Too big: expected number to be <=" + std::to_string(most));
 }
 
 void validation::flag(const char* name) { find(name, "boolean", may_be::absent); }

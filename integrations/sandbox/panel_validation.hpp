@@ -23,7 +23,9 @@ public:
   void characters(const char* name, std::string_view allowed, const char* pattern, const char* message);
   void choice(const char* name, std::initializer_list<const char*> values);
   void number(const char* name, double least, may_be presence = may_be::absent);
-  void integer(const char* name, std::int64_t least, std::int64_t most, may_be presence = may_be::absent);
+  /// @param too_big replaces the usual message for a number over `most`.
+  void integer(const char* name, std::int64_t least, std::int64_t most, may_be presence = may_be::absent,
+               const char* too_big = nullptr);
   void flag(const char* name);
   void email(const char* name);
   void uuid(const char* name, may_be presence = may_be::absent);

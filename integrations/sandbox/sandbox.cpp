@@ -4,6 +4,7 @@
 #include "integrations/sandbox/server.hpp"
 #include "integrations/sandbox/state_file.hpp"
 
+#include <asio/error.hpp>
 #include <asio/ip/address.hpp>
 #include <csignal>
 #include <cstdio>
@@ -131,7 +132,7 @@ int run(const options& given) {
     return give_up(error.what(), EX_CONFIG);
   } catch (const std::system_error& error) {
     const auto port = "port " + std::to_string(given.port);
-    if (error.code() == std::errc::address_in_use) return give_up(port + " is taken", EX_TEMPFAIL);
+    if (error.code() == asio::error::address_in_use) return give_up(port + " is taken", EX_TEMPFAIL);
     return give_up(port + " cannot be used: " + error.code().message(), EX_CONFIG);
   }
 }

@@ -48,6 +48,7 @@ void world::send(webhook hook) {
   case webhook_mode::reorder:
     if (!held_.contains(system)) {
       held_.emplace(system, std::move(hook));
+      changed();
       return later(longest_hold, [this, system] { release_held(system); });
     }
   }

@@ -209,6 +209,8 @@ struct fixture {
     return event;
   }
 
+  std::string next_panel_event_name() { return next_panel_event()["event"]; }
+
   json create_invoice(const json& more = json::object()) {
     json parameters{{"currency_type", "fiat"}, {"fiat", "USD"}, {"amount", "9.99"}, {"payload", "order-1"}};
     parameters.update(more);
@@ -216,6 +218,9 @@ struct fixture {
     CAF_REQUIRE_EQUAL(created.status, 200);
     return created["/result"];
   }
+
+  /// The id in the next webhook, which has to be Crypto Pay's.
+  json next_paid_invoice() { return at(json::parse(server.next().body, nullptr, false), "/payload/invoice_id"); }
 
   static std::string invoice_path(const json& invoice, const std::string& action) {
     return "/sandbox/cryptobot/invoices/" + invoice["invoice_id"].dump() + "/" + action;
@@ -333,7 +338,8 @@ CAF_TEST(the panel answers as it was recorded) {
     learn_names(expected, ours.object(), names);
     for (const auto* exact : {"/errorCode", "/message", "/response/id", "/response/status", "/response/expireAt",
                               "/response/trafficLimitBytes", "/response/user/daysLeft", "/response/user/trafficLimit"})
-      CAF_CHECK_EQUAL(named(ours[exact]), named(at(expected, exact)));
+      if (!recorded["path"].get<std::string>().starts_with("/api/nodes")) // those are not the recorded ones
+        CAF_CHECK_EQUAL(named(ours[exact]), named(at(expected, exact)));
   }
   CAF_CHECK_EQUAL(replayed + unsupported.size(), calls.size());
 }
@@ -351,10 +357,10 @@ CAF_TEST(a subscription lists a link for each node) {
   CAF_CHECK_EQUAL(subscription.status, 200);
   const auto info = send({"GET", url + "/info"});
   CAF_REQUIRE_EQUAL(info["/response/links"].size(), 3u);
-  std::string list;
+  std::string list, prefix = "vless://@";
+  prefix.insert(8, user["vlessUuid"].get<std::string>());
   for (const auto& link : info["/response/links"]) {
-    CAF_CHECK(
-        link.get<std::string>().starts_with(std::string("vless://") + user["vlessUuid"].get<std::string>() + "@"));
+    CAF_CHECK_EQUAL(link.get<std::string>().substr(0, 45), prefix);
     list += (list.empty() ? "" : "\n") + link.get<std::string>();
   }
   CAF_CHECK_EQUAL(subscription.body, sandbox::base64(list));
@@ -373,16 +379,16 @@ CAF_TEST(changes of users are announced) {
   CAF_CHECK(event.contains("meta"));
   CAF_CHECK_EQUAL(event["data"], user);
   panel("PATCH", "/api/users", R"({"username":"announced","description":"x"})");
-  CAF_CHECK_EQUAL(next_panel_event()["event"], "user.modified");
+  CAF_CHECK_EQUAL(next_panel_event_name(), "user.modified");
   panel("DELETE", "/api/users/" + user["id"].dump());
-  CAF_CHECK_EQUAL(next_panel_event()["event"], "user.deleted");
+  CAF_CHECK_EQUAL(next_panel_event_name(), "user.deleted");
 }
 
 CAF_TEST(users expire by the clock of the sandbox) {
   const auto user = create_user("expires", {{"expireAt", "2099-01-01T00:00:00Z"}});
   next_panel_event();
   control("POST", "/sandbox/clock", R"({"now":"2099-01-01T00:00:05Z"})");
-  CAF_CHECK_EQUAL(next_panel_event()["event"], "user.expired");
+  CAF_CHECK_EQUAL(next_panel_event_name(), "user.expired");
   const auto path = "/api/users/" + user["id"].dump();
   CAF_CHECK_EQUAL(panel("GET", path)["/response/status"], "EXPIRED");
   const auto extended = panel("POST", path + "/actions/extend", R"({"days":1})");
@@ -395,7 +401,7 @@ CAF_TEST(users are limited by their traffic) {
   const auto path = "/sandbox/panel/users/" + user["id"].dump() + "/traffic";
   next_panel_event();
   CAF_CHECK_EQUAL(control("POST", path, R"({"used_bytes":700})")["/status"], "ACTIVE");
-  std::set<std::string> events{next_panel_event()["event"], next_panel_event()["event"]};
+  std::set<std::string> events{next_panel_event_name(), next_panel_event_name()};
   CAF_CHECK_EQUAL(events, (std::set<std::string>{"user.first_connected", "user.bandwidth_usage_threshold_reached"}));
   CAF_CHECK_EQUAL(control("POST", path, R"({"used_bytes":1000})")["/status"], "LIMITED");
   const auto raised = panel("PATCH", "/api/users", R"({"username":"limited","trafficLimitBytes":0})");
@@ -417,7 +423,7 @@ CAF_TEST(nodes flip and say so) {
   CAF_CHECK(!event.contains("meta"));
   CAF_CHECK_EQUAL(panel("GET", "/api/nodes/" + node["uuid"].get<std::string>())["/response/isConnected"], false);
   CAF_CHECK_EQUAL(control("POST", path, R"({"is_connected":true,"users_online":7})")["/usersOnline"], 7);
-  CAF_CHECK_EQUAL(next_panel_event()["event"], "node.connection_restored");
+  CAF_CHECK_EQUAL(next_panel_event_name(), "node.connection_restored");
   CAF_CHECK_EQUAL(control("POST", path, R"({"is_connected":true})").status, 200);
   CAF_CHECK(server.is_quiet());
   for (const auto* bad : {"", "[]", R"({"is_connected":1})", R"({"users_online":-1})", R"({"color":"red"})"})
@@ -521,6 +527,17 @@ CAF_TEST(a lost answer leaves an invoice behind) {
   CAF_CHECK_EQUAL(cryptobot("getInvoices")["/result/items"].size(), 1u);
 }
 
+CAF_TEST(a stop does not wait for slow answers) {
+  control("POST", "/sandbox/faults", R"({"system":"cryptobot","latency_ms":20000})");
+  std::promise<http_result> promise;
+  client.send({"GET", box->url() + "/cryptobot/api/getMe", {}, {}, 25s},
+              [&](http_result r) { promise.set_value(std::move(r)); });
+  control("GET", "/sandbox/health"); // by now the other call has arrived as well, or is never seen
+  box.reset();
+  CAF_CHECK(promise.get_future().get().failure != transport_failure::timeout);
+  restart();
+}
+
 CAF_TEST(faults strike their system only) {
   control("POST", "/sandbox/faults", R"({"system":"cryptobot","error_rate":1})");
   CAF_CHECK_EQUAL(cryptobot("createInvoice", {{"asset", "USDT"}, {"amount", "1"}}).status, 503);
@@ -546,15 +563,14 @@ CAF_TEST(webhooks are dropped and doubled and reordered) {
     for (const auto& id : ids) control("POST", "/sandbox/cryptobot/invoices/" + id.dump() + "/pay");
     return ids;
   };
-  const auto next_id = [&] { return json::parse(server.next().body)["payload"]["invoice_id"]; };
   pay("drop", 1);
   CAF_CHECK(server.is_quiet());
   const auto doubled = pay("duplicate", 1);
-  CAF_CHECK_EQUAL(next_id(), doubled[0]);
-  CAF_CHECK_EQUAL(next_id(), doubled[0]);
+  CAF_CHECK_EQUAL(next_paid_invoice(), doubled[0]);
+  CAF_CHECK_EQUAL(next_paid_invoice(), doubled[0]);
   const auto swapped = pay("reorder", 2);
-  CAF_CHECK_EQUAL(next_id(), swapped[1]);
-  CAF_CHECK_EQUAL(next_id(), swapped[0]);
+  CAF_CHECK_EQUAL(next_paid_invoice(), swapped[1]);
+  CAF_CHECK_EQUAL(next_paid_invoice(), swapped[0]);
   CAF_CHECK(server.is_quiet());
 }
 
@@ -565,7 +581,7 @@ CAF_TEST(an undelivered webhook comes again even after a restart) {
   CAF_CHECK_EQUAL(server.next().path(), "/api/v1/webhooks/cryptobot");
   server.status = 200;
   restart();
-  CAF_CHECK_EQUAL(json::parse(server.next().body)["payload"]["invoice_id"], invoice["invoice_id"]);
+  CAF_CHECK_EQUAL(next_paid_invoice(), invoice["invoice_id"]);
   CAF_CHECK(server.is_quiet());
 }
 
@@ -580,8 +596,8 @@ CAF_TEST(the state survives a restart) {
   CAF_CHECK(survivor["subscriptionUrl"].get<std::string>().starts_with(box->url()));
   survivor["subscriptionUrl"] = user["subscriptionUrl"];
   CAF_CHECK_EQUAL(survivor, user);
-  CAF_CHECK_EQUAL(create_user("next")["id"], user["id"].get<int>() + 1);
-  CAF_CHECK_EQUAL(create_invoice()["invoice_id"], invoice["invoice_id"].get<int>() + 1);
+  CAF_CHECK_EQUAL(create_user("next").at("id").get<int>(), user["id"].get<int>() + 1);
+  CAF_CHECK_EQUAL(create_invoice().at("invoice_id").get<int>(), invoice["invoice_id"].get<int>() + 1);
   CAF_CHECK_EQUAL(control("GET", "/sandbox/mail")["/items"].size(), 1u);
   CAF_CHECK_EQUAL(control("GET", "/sandbox/clock")["/offset_seconds"], 86400);
   CAF_CHECK_EQUAL(control("GET", "/sandbox/faults")["/panel/latency_ms"], 1);
@@ -653,13 +669,14 @@ CAF_TEST(strangers and bad calls are refused) {
   CAF_CHECK_EQUAL(wrong_method.status, 405);
   CAF_CHECK(std::find(wrong_method.headers.begin(), wrong_method.headers.end(),
                       std::pair<std::string, std::string>("allow", "GET, DELETE")) != wrong_method.headers.end());
-  const std::string deep(100'000, '[');
+  const std::string deep(100'000, '['), nested = deep + std::string(deep.size(), ']');
   for (const auto& body :
        {deep, std::string(R"({"a":1e999})"), std::string("\"\xff\""), std::string("{\"system\":\"\xff\"}")})
     CAF_CHECK_EQUAL(control("POST", "/sandbox/faults", body).status, 400);
   CAF_CHECK_EQUAL(panel("GET", "/api/%ff").status, 404);
   CAF_CHECK_EQUAL(panel("GET", "/api/users/by-username/%ff%00").status, 404);
   CAF_CHECK_EQUAL(panel("POST", "/api/users", deep).status, 400);
+  CAF_CHECK_EQUAL(panel("POST", "/api/users", R"({"username":)" + nested + "}").status, 400);
   CAF_CHECK_EQUAL(panel("POST", "/api/users", "7").status, 400);
   CAF_CHECK_EQUAL(panel("PATCH", "/api/users", R"({"id":1e300})").status, 404);
   CAF_CHECK_EQUAL(panel("PATCH", "/api/users", R"({"id":"1"})").status, 400);
