@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/accounts/store.hpp"
 #include "persistence/migrations.hpp"
 #include "persistence/transaction.hpp"
 #include "tests/persistence/fixture.hpp"
@@ -7,6 +8,9 @@
 #include <memory>
 
 namespace backstay::persistence {
+
+/// A whole second, so that every way through text gives it back.
+inline timestamp moment(std::int64_t seconds) { return timestamp{std::chrono::seconds{1'800'000'000 + seconds}}; }
 
 /// A migrated scratch database with one connection to it.
 struct commerce_database {
@@ -42,18 +46,13 @@ struct commerce_database {
   }
 
   account_id add_account(const std::string& login) const {
-    auto id = account_id::random();
-    commit([&](transaction& tx) {
-      tx.run("INSERT INTO accounts (id, login, email) VALUES ($1::uuid, $2, $3)", id, login, login + "@example.org");
-    });
-    return id;
+    accounts::store::new_account what{
+        .logins = {login}, .email = login + "@example.org", .password_hash = "none", .is_active = true};
+    return commit([&](transaction& tx) { return accounts::store::create(tx, what, moment(0)).id; });
   }
 
   scratch_database scratch;
 };
-
-/// A whole second, so that every way through text gives it back.
-inline timestamp moment(std::int64_t seconds) { return timestamp{std::chrono::seconds{1'800'000'000 + seconds}}; }
 
 /// What `job` fails with.
 template <class Job>
