@@ -107,10 +107,10 @@ struct hub_state {
 static_assert(!std::is_aggregate_v<hub_state>);
 
 live::hub_actor::behavior_type behave(live::hub_actor::stateful_pointer<hub_state> self, vitals_ptr pulse,
-                                      asio::io_context& io, std::shared_ptr<hub> sockets) {
+                                      asio::io_context* io, std::shared_ptr<hub> sockets) {
   auto on = handlers(self, pulse);
-  auto on_http_thread = [&io](auto f) {
-    asio::post(io, std::move(f));
+  auto on_http_thread = [io](auto f) {
+    asio::post(*io, std::move(f));
     return done{};
   };
   return {
@@ -128,7 +128,7 @@ live::hub_actor::behavior_type behave(live::hub_actor::stateful_pointer<hub_stat
 
 caf::actor spawn_hub(caf::scheduled_actor* parent, vitals_ptr pulse, asio::io_context& io,
                      std::shared_ptr<hub> sockets) {
-  return caf::actor_cast<caf::actor>(parent->spawn(behave, pulse, std::ref(io), std::move(sockets)));
+  return caf::actor_cast<caf::actor>(parent->spawn(behave, pulse, &io, std::move(sockets)));
 }
 
 } // namespace backstay::websocket

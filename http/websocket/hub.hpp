@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/kernel/vitals.hpp"
 #include "actors/live/messages.hpp"
 #include "actors/sessions/messages.hpp"
 #include "http/websocket/session.hpp"
