@@ -27,6 +27,7 @@ seconds advice(const http_response& answer) {
 void exchanges::begin(caf::weak_actor_ptr owner, http_client& client, http_request request, continuation then) {
   const auto number = ++last_;
   open_.emplace(number, std::move(then));
+  request.headers.emplace_back("User-Agent", "backstay/" BACKSTAY_VERSION);
   client.send(std::move(request), [owner = std::move(owner), number](http_result result) {
     if (const auto alive = caf::actor_cast<caf::strong_actor_ptr>(owner))
       caf::anon_send(caf::actor_cast<caf::actor>(alive), exchange_ended{number, std::move(result)});

@@ -40,7 +40,8 @@ class exchanges {
 public:
   using continuation = std::function<void(http_result&)>;
 
-  /// Sends `request`; its end comes to `owner` as `exchange_ended`, unless that has died by then.
+  /// Sends `request` with our `User-Agent`, without which Resend refuses to answer; its end comes to `owner` as
+  /// `exchange_ended`, unless that has died by then.
   void begin(caf::weak_actor_ptr owner, http_client& client, http_request request, continuation then);
   /// Runs what was to follow.
   void finish(exchange_ended& ended);

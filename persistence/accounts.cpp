@@ -9,7 +9,7 @@ namespace {
 
 using sessions::account;
 
-std::optional<account> account_of(const std::optional<pqxx::row>& row) {
+std::optional<account> found_account(const std::optional<pqxx::row>& row) {
   return row ? std::optional{account_of(*row)} : std::nullopt;
 }
 
@@ -78,13 +78,13 @@ void check_free(transaction& tx, const std::optional<std::string>& email, const 
 
 std::optional<account> find(transaction& tx, const account_id& id) {
   static const std::string statement = "SELECT " + account_columns("accounts") + " FROM accounts WHERE id = $1::uuid";
-  return account_of(tx.first(statement, id));
+  return found_account(tx.first(statement, id));
 }
 
 std::optional<account> find_by_email(transaction& tx, const std::string& email) {
   static const std::string statement =
       "SELECT " + account_columns("accounts") + " FROM accounts WHERE lower(email) = lower($1)";
-  return account_of(tx.first(statement, email));
+  return found_account(tx.first(statement, email));
 }
 
 std::optional<credential> find_credential(transaction& tx, const std::string& identifier) {
@@ -105,7 +105,7 @@ std::optional<account> note_sign_in(transaction& tx, const credential& checked, 
       "UPDATE accounts SET last_login_at = $1, password_hash = coalesce(nullif($2, ''), password_hash) "
       "WHERE id = $3::uuid AND password_hash = $4 AND is_active RETURNING " +
       account_columns("accounts");
-  return account_of(tx.first(statement, now, new_hash, checked.account, checked.password_hash));
+  return found_account(tx.first(statement, now, new_hash, checked.account, checked.password_hash));
 }
 
 // Killed right after the commit: verified, and the caller may sign in with the password.
@@ -114,7 +114,7 @@ std::optional<account> verify_email(transaction& tx, const std::string& email, t
       "UPDATE accounts SET is_active = true, is_email_verified = true, last_login_at = $1 "
       "WHERE lower(email) = lower($2) RETURNING " +
       account_columns("accounts");
-  auto verified = account_of(tx.first(statement, now, email));
+  auto verified = found_account(tx.first(statement, now, email));
   if (verified) announce(tx, verified->id);
   return verified;
 }

@@ -99,11 +99,11 @@ caf::behavior guardian(guardian_pointer self, child_maker make, vitals_ptr pulse
     self->state.stopping = exit.reason;
     self->send_exit(self->state.child, exit.reason);
   });
-  start_child(self);
   return {
       [self](const crash& order) { return carry_out(self, order); },
-      [self](const restart_now&) {
-        if (!self->state.child) start_child(self);
+      [self](const begin&) {
+        if (!self->state.child && !self->state.stopping) start_child(self);
+        return done{};
       },
   };
 }

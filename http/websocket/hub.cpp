@@ -88,7 +88,7 @@ void hub::disconnect(const account_id& account, const std::optional<session_id>&
   frame_maker frame{goodbye};
   for (auto number : entry->second) {
     auto& open = sockets_.at(number);
-    if (session && open.session != *session) continue;
+    if (session && open.of_session != *session) continue;
     open.socket->send(frame(open.encode));
     open.socket->close(close_code::policy_violation, reason);
   }

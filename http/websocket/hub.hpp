@@ -44,7 +44,7 @@ private:
   struct open_socket {
     std::shared_ptr<session> socket;
     account_id account;
-    session_id session;
+    session_id of_session;
     encoder encode;
     bool hears_account, hears_everyone;
     std::set<live::topic> topics;

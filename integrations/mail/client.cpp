@@ -17,7 +17,7 @@ using self_pointer = client_actor::stateful_pointer<client_state>;
 
 /// https://resend.com/docs/api-reference/emails/send-email
 http_request send_request(const config::settings::mail_section& where, const send_mail& order) {
-  json body{{"from", where.from}, {"to", {order.to}}, {"subject", order.subject}};
+  json body{{"from", where.from}, {"to", json::array({order.to})}, {"subject", order.subject}};
   if (!order.text.empty()) body["text"] = order.text.reveal();
   if (!order.html.empty()) body["html"] = order.html.reveal();
   http_request request{"POST", where.url + "/emails", {}, integrations::dump(body)};

@@ -161,9 +161,7 @@ user read_user(const http_response& answer) {
 }
 
 http_request get_subscription(const settings& where, const std::string& short_uuid) {
-  auto made = request(where, "GET", "/api/sub/" + short_uuid);
-  made.headers.emplace_back("User-Agent", "backstay/" BACKSTAY_VERSION);
-  return made;
+  return request(where, "GET", "/api/sub/" + short_uuid);
 }
 
 std::string read_subscription(const http_response& answer) {

@@ -65,7 +65,8 @@ json describe_clock(const world& w) { return {{"now", format_time(w.now())}, {"o
 
 std::chrono::seconds read_offset(const world& w, const json& body) {
   if (body.size() != 1) refuse(400, "give one of now, offset_seconds and advance_seconds");
-  const auto& [name, value] = *body.items().begin();
+  const auto& name = body.begin().key();
+  const auto& value = body.begin().value();
   if (name == "now") {
     const auto wanted = value.is_string() ? parse_time(value.get<std::string>()) : std::nullopt;
     if (!wanted) refuse(400, "now must be a date and time of RFC 3339");

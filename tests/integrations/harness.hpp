@@ -2,20 +2,25 @@
 
 #include "actors/kernel/guardian.hpp"
 #include "integrations/call.hpp"
+#include "integrations/sandbox/sandbox.hpp"
 
 #include <asio.hpp>
 #include <caf/all.hpp>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <cctype>
 #include <fstream>
 #include <functional>
+#include <future>
 #include <list>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 /// What the tests of the client actors share: an outside system that answers by a script, and an actor under its
@@ -232,6 +237,42 @@ inline std::vector<std::string> nonsense() {
       answer(500, "oops", {}, "text/plain"),
       answer(200, std::string(integrations::http_client::max_response_size + 1, ' ')),
   };
+}
+
+/// Waits for what comes in: `count` requests, or what there is after 5 s.
+inline std::vector<incoming> wait_for(scripted_system& remote, std::size_t count) {
+  std::vector<incoming> all;
+  for (int i = 0; i < 500 && all.size() < count; ++i) {
+    for (auto& request : remote.take()) all.push_back(std::move(request));
+    if (all.size() < count) std::this_thread::sleep_for(std::chrono::milliseconds{10});
+  }
+  return all;
+}
+
+/// A call of the sandbox's own API: what it answers.
+inline json control(integrations::http_request request) {
+  integrations::http_client http;
+  std::promise<integrations::http_result> ended;
+  http.send(std::move(request), [&](integrations::http_result result) { ended.set_value(std::move(result)); });
+  const auto result = ended.get_future().get();
+  if (result.response.status / 100 != 2) throw std::runtime_error{"the sandbox refused: " + result.response.body};
+  return json::parse(result.response.body);
+}
+
+inline json control(const std::string& url, const json& body = json::object()) {
+  return control({"POST", url, {{"Content-Type", "application/json"}}, body.dump()});
+}
+
+inline json read_control(const std::string& url) { return control(integrations::http_request{"GET", url, {}, {}}); }
+
+/// For fakes of all outside systems that send their webhooks to `backend`.
+inline sandbox::options sandbox_options(const std::string& backend) {
+  return {.port = 0,
+          .backend = backend,
+          .cryptobot_token = "1:cryptobot-token",
+          .panel_token = "panel-token",
+          .panel_webhook_secret = "webhook-key",
+          .mail_key = "mail-key"};
 }
 
 inline json read_json_file(const std::string& path) {

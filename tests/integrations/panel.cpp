@@ -4,6 +4,7 @@
 #include "integrations/panel/client.hpp"
 #include "tests/integrations/harness.hpp"
 
+#include <map>
 #include <set>
 
 #include "caf/test/dsl.hpp"
@@ -403,6 +404,68 @@ CAF_TEST(webhooks without a valid signature or time are nobodys) {
   client.emplace("panel", [this](auto* parent, auto context) { return spawn_panel(parent, context, settings); });
   client->set_clock("2026-11-22T13:10:00Z");
   CAF_CHECK(client->failure(signed_hook(body("2026-11-22T13:10:00.000Z"), "")) == ec::unauthenticated);
+}
+
+CAF_TEST(a subscribers life in the sandbox) {
+  remote.play([](const incoming&) { return answer(200, "{}"); });
+  const sandbox::sandbox fakes{sandbox_options(remote.url())};
+  start(fakes.url() + "/panel");
+  client->clock->set_offset({});
+  const auto now = client->clock->now();
+  auto subscriber = wish();
+  subscriber.expires_at = now + std::chrono::hours{24};
+
+  const auto made = client->ask(subscriber);
+  CAF_REQUIRE(made.value);
+  CAF_CHECK(made.value->status == user_status::active);
+  CAF_CHECK(client->ask(subscriber).value == made.value);
+  CAF_CHECK(client->ask(get_user{"tg_1001"}).value == made.value);
+  CAF_CHECK(client->failure(get_user{"nobody"}) == ec::not_found);
+  const auto text = client->ask(get_subscription_text{made.value->short_uuid});
+  CAF_CHECK(text.value && !text.value->text.empty());
+  CAF_CHECK(client->failure(get_subscription_text{"nobody"}) == ec::not_found);
+
+  const auto used = fakes.url() + "/sandbox/panel/users/" + std::to_string(made.value->id) + "/traffic";
+  control(used, {{"used_bytes", 1234}});
+  subscriber.expires_at += std::chrono::hours{24};
+  subscriber.traffic_limit_bytes = 0;
+  subscriber.device_limit.reset();
+  const auto extended = client->ask(subscriber);
+  CAF_REQUIRE(extended.value);
+  CAF_CHECK_EQUAL(extended.value->id, made.value->id);
+  CAF_CHECK_EQUAL(extended.value->short_uuid, made.value->short_uuid);
+  CAF_CHECK_EQUAL(extended.value->used_traffic_bytes, 1234);
+  CAF_CHECK_EQUAL(extended.value->traffic_limit_bytes, 0);
+  CAF_CHECK(!extended.value->device_limit);
+  CAF_CHECK(extended.value->expires_at > made.value->expires_at);
+
+  subscriber.expires_at = now - std::chrono::hours{1};
+  CAF_CHECK(client->ask(subscriber).value->status == user_status::disabled);
+  subscriber.expires_at = now + std::chrono::hours{1};
+  CAF_CHECK(client->ask(subscriber).value->status == user_status::active);
+
+  // Two at once: one creates, the other one updates.
+  subscriber.username = "both";
+  std::optional<outcome<put_user>> other;
+  std::thread second{[&] { other = client->ask(subscriber); }};
+  const auto first = client->ask(subscriber);
+  second.join();
+  CAF_REQUIRE(first.value && other->value);
+  CAF_CHECK_EQUAL(first.value->id, other->value->id);
+
+  const auto nodes = client->ask(list_nodes{});
+  CAF_REQUIRE(nodes.value);
+  CAF_CHECK_EQUAL(nodes.value->items.size(), 3u);
+  CAF_CHECK(nodes.value->items[0].is_connected);
+  remote.take();
+  control(fakes.url() + "/sandbox/panel/nodes/" + to_string(nodes.value->items[0].id), {{"is_connected", false}});
+  CAF_CHECK(!client->ask(list_nodes{}).value->items[0].is_connected);
+
+  const auto hooks = wait_for(remote, 1);
+  const auto is_node = [](const incoming& hook) { return hook.document()["scope"] == "node"; };
+  const auto hook = std::find_if(hooks.begin(), hooks.end(), is_node);
+  CAF_REQUIRE(hook != hooks.end());
+  CAF_CHECK(client->ask(read_webhook{hook->body, hook->headers}).value->about == hint::node_changed);
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

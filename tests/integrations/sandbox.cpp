@@ -361,7 +361,8 @@ CAF_TEST(a subscription lists a link for each node) {
   prefix.insert(8, user["vlessUuid"].get<std::string>());
   for (const auto& link : info["/response/links"]) {
     CAF_CHECK_EQUAL(link.get<std::string>().substr(0, 45), prefix);
-    list += (list.empty() ? "" : "\n") + link.get<std::string>();
+    if (!list.empty()) list += '\n';
+    list += link.get<std::string>();
   }
   CAF_CHECK_EQUAL(subscription.body, sandbox::base64(list));
   const auto& headers = subscription.headers;

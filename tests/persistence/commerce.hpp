@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/accounts/store.hpp"
 #include "persistence/migrations.hpp"
 #include "persistence/transaction.hpp"
 #include "tests/persistence/fixture.hpp"
@@ -45,13 +46,9 @@ struct commerce_database {
   }
 
   account_id add_account(const std::string& login) const {
-    auto id = account_id::random();
-    commit([&](transaction& tx) {
-      tx.run("INSERT INTO accounts (id, login, email, password_hash, role, is_active, is_email_verified, locale, "
-             "created_at) VALUES ($1::uuid, $2, $3, '', 'viewer', true, true, 'en-EN', $4::timestamptz)",
-             id, login, login + "@example.org", moment(0));
-    });
-    return id;
+    accounts::store::new_account what{
+        .logins = {login}, .email = login + "@example.org", .password_hash = "none", .is_active = true};
+    return commit([&](transaction& tx) { return accounts::store::create(tx, what, moment(0)).id; });
   }
 
   scratch_database scratch;
