@@ -301,8 +301,9 @@ CAF_TEST(nonsense is the panels failure and the client lives on) {
   const std::set<std::string> read{"uuid",        "name",         "address",         "countryCode", "port",
                                    "isConnected", "isConnecting", "isDisabled",      "usersOnline", "configProfile",
                                    "createdAt",   "updatedAt",    "trafficUsedBytes"};
-  for (const auto& [name, value] : recorded_response("list nodes")[0].items()) {
-    auto nodes = recorded_response("list nodes");
+  const auto recorded_nodes = recorded_response("list nodes");
+  for (const auto& [name, value] : recorded_nodes[0].items()) {
+    auto nodes = recorded_nodes;
     nodes[0][name] = json{{"a", 1.5}};
     remote.play(routes({{"GET /panel/api/nodes", answer(200, json{{"response", nodes}}.dump())}}));
     CAF_CHECK(client->failure(list_nodes{}) == (read.contains(name) ? ec::upstream : ec::none));
