@@ -70,12 +70,17 @@ CAF_TEST(the holder goes on and a repeat gets the answer) {
 namespace {
 
 struct fixture : test_coordinator_fixture<> {
+  /// Its loop never ends by itself, and the base waits until all is quiet.
+  ~fixture() {
+    self->send_exit(actor, caf::exit_reason::kill);
+    consume_messages();
+  }
   fixture() {
     domain_context context{std::make_shared<vitals>("idempotency", true), std::make_shared<domain_clock>(),
                            database.spawn(sys)};
     actor =
         caf::actor_cast<idempotency_actor>(sys.spawn(idempotency::idempotency, context, idempotency_dependencies{}));
-    run();
+    consume_messages();
   }
   scripted_database database;
   idempotency_actor actor;
@@ -87,7 +92,7 @@ CAF_TEST_FIXTURE_SCOPE(idempotency_tests, fixture)
 
 CAF_TEST(a bad key does not reach the database) {
   auto request = self->request(actor, caf::infinite, claim_key{.key = ""});
-  run();
+  consume_messages();
   request.receive([](claimed&) { CAF_ERROR("claimed an empty key"); },
                   [](const caf::error& error) { CAF_CHECK(describe(error).code == ec::invalid); });
   CAF_CHECK_EQUAL(*database.asked, 0);
@@ -97,12 +102,12 @@ CAF_TEST(the broom goes on while there is much and survives failures) {
   database.returns(std::size_t{1000});
   database.returns(std::size_t{3});
   sched.advance_time(1h);
-  run();
+  consume_messages();
   CAF_CHECK_EQUAL(*database.asked, 2);
   sched.advance_time(1h); // fails: nothing is prepared
-  run();
+  consume_messages();
   sched.advance_time(1h);
-  run();
+  consume_messages();
   CAF_CHECK_EQUAL(*database.asked, 4);
 }
 

@@ -175,6 +175,11 @@ CAF_TEST(ids that cannot exist are not looked for) {
 namespace {
 
 struct fixture : test_coordinator_fixture<> {
+  /// Its loop never ends by itself, and the base waits until all is quiet.
+  ~fixture() {
+    self->send_exit(actor, caf::exit_reason::kill);
+    consume_messages();
+  }
   fixture() {
     auto bank = sys.spawn([this](caf::event_based_actor*) -> caf::behavior { return provider_behavior(); });
     auto outbox = sys.spawn([this](caf::event_based_actor*) -> caf::behavior {
@@ -190,7 +195,7 @@ struct fixture : test_coordinator_fixture<> {
                   payments_dependencies{{{"cryptobot", caf::actor_cast<provider_actor>(bank)}},
                                         caf::actor_cast<outbox::outbox_actor>(outbox),
                                         10s}));
-    run();
+    consume_messages();
   }
 
   template <class Reply>
@@ -217,8 +222,8 @@ struct fixture : test_coordinator_fixture<> {
   template <class Message>
   outcome<Message> ask(Message message, std::chrono::milliseconds time = 0ms) {
     auto request = self->request(actor, caf::infinite, std::move(message));
-    run();
-    if (time > 0ms) sched.advance_time(time), run();
+    consume_messages();
+    if (time > 0ms) sched.advance_time(time), consume_messages();
     outcome<Message> result;
     request.receive([&](typename Message::reply& value) { result.reply = std::move(value); },
                     [&](const caf::error& error) { result.code = describe(error).code; });
@@ -327,26 +332,26 @@ CAF_TEST(the poller survives every failure) {
   CAF_CHECK_EQUAL(*database.asked, 1);
   for (int ticks = 2; ticks < 5; ++ticks) { // the database is away
     sched.advance_time(10s);
-    run();
+    consume_messages();
     CAF_CHECK_EQUAL(*database.asked, ticks);
   }
   failure = ec::unavailable; // the provider is away: the row is put back, which fails, too
   database.returns(std::vector{row_in(state::pending, "1"), row_in(state::unknown)});
   sched.advance_time(10s);
-  run();
+  consume_messages();
   CAF_CHECK_EQUAL(*database.asked, 7);
   sched.advance_time(10s);
-  run();
+  consume_messages();
   CAF_CHECK_EQUAL(*database.asked, 8);
 }
 
 CAF_TEST(the poller goes on at once after a full batch) {
   database.returns(std::vector(100, row_in(state::pending, "1")));
   sched.advance_time(10s);
-  run();
+  consume_messages();
   auto before = *database.asked;
   sched.advance_time(1s);
-  run();
+  consume_messages();
   CAF_CHECK_EQUAL(*database.asked, before + 1);
 }
 
