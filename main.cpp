@@ -87,12 +87,15 @@ class house {
 public:
   house(config::settings settings, database_home home, clock_handle clock)
       : settings_(std::move(settings)), home_(std::move(home)), clock_(std::move(clock)), system_(configure(actors_config_)),
-        tree_(system_, [](const vitals& who) { give_up(who); }), tree_order_(plan()),
-        web_{settings_, io_, clock_, http::gateway{system_.spawn(http::behave_as_gateway, settings_.timeouts.request)},
+        tree_(system_, [](const vitals& who) { give_up(who); }), tree_size_(plan()),
+        web_{settings_, io_, clock_, http::gateway{gateway_},
              handle<sessions::sessions_actor>("sessions"), handle<idempotency::idempotency_actor>("idempotency")} {}
 
+  ~house() { stop(); }
+  house(const house&) = delete;
+  house& operator=(const house&) = delete;
+
   void start() {
-    std::cerr << std::flush;
     tree_.start();
     add_routes();
     server_ = std::make_unique<http::server>(web_, routes_, server_options(settings_.http.address, settings_.http.port),
@@ -102,24 +105,31 @@ public:
     http_thread_ = std::thread{[this] { io_.run(); }};
   }
 
-  /// Finishes what is in flight, then ends everything in reverse, within 10 s.
+private:
+  /// Finishes what is in flight, then ends everything in reverse, within 10 s. Also after a start that failed halfway:
+  /// the actor system waits for every actor.
   void stop() {
     web_.is_stopping = true;
+    if (http_thread_.joinable()) finish_requests();
+    tree_.stop(1s);
+    caf::anon_send_exit(gateway_, caf::exit_reason::user_shutdown);
+    keep_io_.reset();
+    io_.stop();
+    if (http_thread_.joinable()) http_thread_.join();
+  }
+
+  void finish_requests() {
     web_.run_on_http_thread([this] {
       server_->close();
       if (control_) control_->close();
       sockets_->close_all();
     });
-    if (settings_.sandbox.enabled) fs::remove(control_file());
+    std::error_code ignored;
+    if (settings_.sandbox.enabled) fs::remove(control_file(), ignored);
     for (int i = 0; i < 60 && web_.open_exchanges > 0; ++i) std::this_thread::sleep_for(50ms);
     std::this_thread::sleep_for(50ms); // the last answers and close frames are on their way
-    tree_.stop(1s);
-    keep_io_.reset();
-    io_.stop();
-    http_thread_.join();
   }
 
-private:
   static caf::actor_system_config& configure(caf::actor_system_config& config) {
     config.set("scheduler.policy", caf::atom("sharing")); // idles at 0 %; `stealing` polls
     config.set("logger.verbosity", caf::atom("quiet"));
@@ -144,7 +154,7 @@ private:
   integrations::client_context outside(vitals_ptr pulse) { return {std::move(pulse), clock_, &http_client_}; }
 
   /// The supervision tree, in the order of its start. Makers run later, so they may name addresses further down.
-  int plan() {
+  std::size_t plan() {
     const auto& s = settings_;
     if (home_.cluster)
       add("postgres", true, [this](auto* self, auto pulse) { return persistence::spawn_postmaster(self, pulse, home_.cluster); });
@@ -182,7 +192,7 @@ private:
                                    handle<payments::payments_actor>("payments")},
                                   {.lease = std::chrono::ceil<std::chrono::seconds>(settings_.outbox.lease)});
     });
-    return static_cast<int>(addresses_.size());
+    return addresses_.size();
   }
 
   persistence::database_options database_options() const {
@@ -298,7 +308,8 @@ private:
   caf::actor_system_config actors_config_;
   caf::actor_system system_;
   supervision tree_;
-  int tree_order_;
+  std::size_t tree_size_;
+  caf::actor gateway_ = system_.spawn(http::behave_as_gateway, settings_.timeouts.request);
   http::router routes_, control_routes_;
   http::services web_;
   std::unique_ptr<http::server> server_, control_;
@@ -365,7 +376,6 @@ int serve(config::settings settings, const fs::path& program) {
     int signal = 0;
     sigwait(&ending, &signal);
     log::info("root", "stopping", {{"signal", signal == SIGINT ? "SIGINT" : "SIGTERM"}});
-    running.stop();
   } catch (const std::exception& error) {
     log::stop();
     std::cerr << "backstay: " << error.what() << std::endl;

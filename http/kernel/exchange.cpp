@@ -21,6 +21,7 @@ void exchange::answer(response out) {
   if (answered_.exchange(true, std::memory_order_acq_rel)) return;
   services_.observe.answered(*this, out.status);
   services_.open_exchanges.fetch_sub(1, std::memory_order_relaxed);
+  if (!request_id.empty()) out.headers.emplace_back("X-Request-ID", request_id);
   // The kept answer must stand before the client can repeat the request.
   if (claim) keep_answer(services_, *claim, std::move(out), std::move(send_));
   else send_(std::move(out));

@@ -1,7 +1,7 @@
 #include "http/kernel/endpoint.hpp"
 #include "http/mobile/family.hpp"
 
-#include <cmath>
+#include <algorithm>
 
 namespace backstay::http::mobile {
 
@@ -21,8 +21,12 @@ std::string duration_name(const plan& p) {
   return p.duration_days >= 80 ? "quarterly" : "monthly";
 }
 
-/// The first price is the one that clients with room for only one show.
-money first_price(const plan& p) { return p.prices.empty() ? money{0, "USD"} : p.prices.front(); }
+/// For clients with room for only one price: dollars where there are any.
+money first_price(const plan& p) {
+  auto in_dollars = std::find_if(p.prices.begin(), p.prices.end(), [](auto& each) { return each.currency == "USD"; });
+  if (in_dollars != p.prices.end()) return *in_dollars;
+  return p.prices.empty() ? money{0, "USD"} : p.prices.front();
+}
 
 constexpr shape price{
   field("amount", [](const money& m) { return m; }, example("9.99")),
