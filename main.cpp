@@ -86,7 +86,7 @@ database_home open_database(const config::settings& settings) {
 class house {
 public:
   house(config::settings settings, database_home home, clock_handle clock)
-      : settings_(std::move(settings)), home_(std::move(home)), clock_(std::move(clock)), system_(configure(actors_config_)),
+      : settings_(std::move(settings)), home_(std::move(home)), clock_(std::move(clock)), system_(configure(actors_config_, settings_)),
         tree_(system_, [](const vitals& who) { give_up(who); }), tree_size_(plan()),
         web_{settings_, io_, clock_, http::gateway{gateway_},
              handle<sessions::sessions_actor>("sessions"), handle<idempotency::idempotency_actor>("idempotency")} {}
@@ -130,8 +130,9 @@ private:
     std::this_thread::sleep_for(50ms); // the last answers and close frames are on their way
   }
 
-  static caf::actor_system_config& configure(caf::actor_system_config& config) {
+  static caf::actor_system_config& configure(caf::actor_system_config& config, const config::settings& settings) {
     config.set("scheduler.policy", caf::atom("sharing")); // idles at 0 %; `stealing` polls
+    config.set("scheduler.max-threads", or_else(settings.actors.threads, std::max<std::size_t>(1, cores() - 1)));
     config.set("logger.verbosity", caf::atom("quiet"));
     return config;
   }
@@ -177,7 +178,8 @@ private:
     });
     add("idempotency", true, [this](auto* self, auto pulse) { return idempotency::spawn_idempotency(self, context(pulse), {}); });
     add("subscriptions", true, [this](auto* self, auto pulse) {
-      return subscriptions::spawn_subscriptions(self, context(pulse), {handle<panel::panel_actor>("panel")});
+      return subscriptions::spawn_subscriptions(
+        self, context(pulse), {handle<panel::panel_actor>("panel"), std::chrono::ceil<std::chrono::seconds>(settings_.panel.cache)});
     });
     add("payments", true, [this](auto* self, auto pulse) { return payments::spawn_payments(self, context(pulse), payment_dependencies()); });
     add("monitoring", false, [this](auto* self, auto pulse) {
