@@ -5,6 +5,7 @@
 #include "actors/hashing/rules.hpp"
 #include "tests/actors/scene.hpp"
 
+#include <array>
 #include <sodium.h>
 
 #include "caf/test/dsl.hpp"

@@ -5,7 +5,9 @@
 #include "actors/outbox/store.hpp"
 #include "tests/persistence/commerce.hpp"
 
+#include <algorithm>
 #include <atomic>
+#include <mutex>
 #include <set>
 #include <thread>
 
