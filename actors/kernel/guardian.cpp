@@ -40,12 +40,12 @@ void schedule_restart(guardian_pointer self) {
   if (state.deaths.size() <= state.policy.deaths) {
     auto delay = next_delay(state.deaths.size());
     if (delay.count() == 0) return start_child(self);
-    return self->delayed_send(self, delay, restart_now{});
+    return self->delayed_send(self, delay, begin{});
   }
   state.pulse->degraded = true;
   if (state.pulse->critical) return state.give_up(*state.pulse);
   log::error(state.pulse->name, "is degraded after repeated deaths");
-  self->delayed_send(self, state.policy.retry_degraded, restart_now{});
+  self->delayed_send(self, state.policy.retry_degraded, begin{});
 }
 
 void child_died(guardian_pointer self, const caf::error& reason) {
@@ -91,17 +91,19 @@ caf::behavior guardian(guardian_pointer self, child_maker make, vitals_ptr pulse
   self->state.give_up = std::move(give_up);
   self->set_default_handler([self](caf::scheduled_actor*, caf::message_view& view) { return forward(self, view); });
   self->set_down_handler([self](const caf::down_msg& down) {
-    if (down.source == self->state.child) child_died(self, down.reason);
+    if (down.source != self->state.child) return;
+    self->state.stopping ? self->quit(self->state.stopping) : child_died(self, down.reason);
   });
   self->set_exit_handler([self](const caf::exit_msg& exit) {
-    if (self->state.child) self->send_exit(self->state.child, exit.reason);
-    self->quit(exit.reason);
+    if (!self->state.child) return self->quit(exit.reason);
+    self->state.stopping = exit.reason;
+    self->send_exit(self->state.child, exit.reason);
   });
-  start_child(self);
   return {
       [self](const crash& order) { return carry_out(self, order); },
-      [self](const restart_now&) {
-        if (!self->state.child) start_child(self);
+      [self](const begin&) {
+        if (!self->state.child && !self->state.stopping) start_child(self);
+        return done{};
       },
   };
 }

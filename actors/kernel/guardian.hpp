@@ -23,8 +23,11 @@ struct crash {
   drill how = drill::exit;
 };
 
-/// A guardian's note to itself.
-struct restart_now {};
+/// Starts the child if there is none. Guardians are spawned dormant, so that every address exists before anybody starts
+/// to work; also a guardian's note to itself.
+struct begin {
+  using reply = done;
+};
 
 /// Starts the child anew; called in the guardian's context, once a life.
 using child_maker = std::function<caf::actor(caf::scheduled_actor* parent, vitals_ptr pulse)>;
@@ -35,7 +38,8 @@ using child_maker = std::function<caf::actor(caf::scheduled_actor* parent, vital
 /// child and is handed out as the child's typed handle (`actor_cast`). When the child dies it starts another one:
 /// at once, after 250 ms, after 1 s; after more than `deaths` in `window` a critical child's loss is reported by
 /// `give_up` (the process ends), another one is degraded and tried again every `retry_degraded`. Meanwhile it
-/// answers `ec::restarting`. What waits in the mailbox of a dying child comes back to its asker as "receiver down".
+/// answers `ec::restarting`. Told to exit, it ends its child first. What waits in the mailbox of a dying child comes
+/// back to its asker as "receiver down".
 struct guardian_state {
   guardian_state() = default;
   static inline constexpr auto name = "guardian";
@@ -46,6 +50,7 @@ struct guardian_state {
   std::function<void(const vitals&)> give_up;
   caf::actor child; ///< null between two lives
   std::vector<std::chrono::steady_clock::time_point> deaths;
+  caf::error stopping; ///< set while the child ends because we were told to
 };
 static_assert(!std::is_aggregate_v<guardian_state>); // see docs/actors.md: CAF would initialise it with `self`
 

@@ -47,6 +47,7 @@ struct pool_state {
   };
 
   pool_options options;
+  vitals_ptr pulse;
   std::function<worker_actor<Job>(caf::scheduled_actor*)> hire;
   std::vector<worker_actor<Job>> idle;
   std::vector<busy> working;
@@ -68,6 +69,8 @@ public:
                                                         hire_function hire) {
     static_assert(!std::is_aggregate_v<pool_state<Job>>);
     self->state.options = options;
+    self->state.pulse = pulse;
+    pulse->is_pool = true;
     self->state.hire = std::move(hire);
     for (std::size_t i = 0; i < options.workers; ++i) add_worker(self);
     auto on = handlers(self, pulse);
@@ -139,6 +142,12 @@ private:
       state.queue.pop_front();
       start(self, std::move(next.job), next.answer);
     }
+    show_load(self);
+  }
+
+  static void show_load(self_pointer self) {
+    self->state.pulse->queued = self->state.queue.size();
+    self->state.pulse->busy = self->state.working.size();
   }
 
   /// The replacement comes with the next look around: a worker that cannot start must not be hired in a tight loop.

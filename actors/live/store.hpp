@@ -19,6 +19,7 @@ std::vector<account_event> read_after(transaction& tx, std::int64_t sequence, st
 
 std::int64_t last_sequence(transaction& tx);
 
+/// Called by the outbox once an hour.
 void forget_before(transaction& tx, timestamp moment);
 
 } // namespace backstay::live::store

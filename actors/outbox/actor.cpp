@@ -1,5 +1,6 @@
 #include "actors/outbox/actor.hpp"
 
+#include "actors/live/store.hpp"
 #include "actors/outbox/letters.hpp"
 #include "actors/outbox/rules.hpp"
 #include "config/log.hpp"
@@ -12,7 +13,7 @@ using self_pointer = outbox_loop::stateful_pointer<outbox_state>;
 using store::entry;
 using namespace std::chrono_literals;
 
-constexpr auto keep_done = 24h;
+constexpr auto keep = 24h; ///< rows of effects that are done, and of events
 
 std::string describe_cause(const fault& failure) {
   auto cause = to_string(failure.code);
@@ -75,37 +76,42 @@ void failed(self_pointer self, const entry& what, const fault& failure) {
   });
 }
 
+/// Half of the lease is for the performance, half for writing the outcome down: in health nobody repeats what still
+/// runs.
 template <class Target, class Message>
-void ask_performer(self_pointer self, const entry& what, const Target& target, std::chrono::seconds deadline,
-                   Message message) {
-  self->request(target, deadline, std::move(message))
+void ask_performer(self_pointer self, const entry& what, const Target& target, Message message) {
+  std::chrono::milliseconds patience = self->state.options.lease;
+  self->request(target, patience / 2, std::move(message))
       .then([self, what](typename Message::reply&) { succeeded(self, what); },
             [self, what](const caf::error& error) { failed(self, what, describe(error)); });
 }
 
-/// The deadlines are above the performers' own, and well below the lease. Whoever is killed between the performance and
-/// `complete` leaves an entry that is performed again; why that does no harm is said at each.
-void perform(self_pointer self, const entry& what) {
-  auto& performers = self->state.performers;
-  struct performer {
-    self_pointer self;
-    const entry& what;
-    outbox_dependencies& by;
+/// The same at each repetition, and another one in another database: a provider may serve several.
+std::string key_of(const entry& what) {
+  return "outbox-" + std::to_string(what.id) + "-" + std::to_string(what.created_at.time_since_epoch().count());
+}
 
-    // The provider knows the key and sends once; one without such keys would send the same valid code twice.
-    void operator()(const mail_work& work) const {
-      ask_performer(self, what, by.mail, 30s, write_letter(work, "outbox-" + std::to_string(what.id)));
-    }
-    // The panel's user is set to what our row says, not changed by a difference.
-    void operator()(const panel_work& work) const {
-      ask_performer(self, what, by.subscriptions, 30s, subscriptions::sync_panel_user{work.account});
-    }
-    // The charge is read from the provider again, and booked only if it is not booked yet.
-    void operator()(const settle_work& work) const {
-      ask_performer(self, what, by.payments, 20s, payments::settle_charge{work.provider, work.external_id});
-    }
-  };
-  std::visit(performer{self, what, performers}, what.work);
+/// Whoever is killed between the performance and `complete` leaves an entry that is performed again; why that does no
+/// harm is said at each.
+struct performer {
+  self_pointer self;
+  const entry& what;
+  const outbox_dependencies& by;
+
+  // The provider knows the key and sends once; one without such keys would send the same valid code twice.
+  void operator()(const mail_work& work) const { ask_performer(self, what, by.mail, write_letter(work, key_of(what))); }
+  // The panel's user is set to what our row says, not changed by a difference.
+  void operator()(const panel_work& work) const {
+    ask_performer(self, what, by.subscriptions, subscriptions::sync_panel_user{work.account});
+  }
+  // The charge is read from the provider again, and booked only if it is not booked yet.
+  void operator()(const settle_work& work) const {
+    ask_performer(self, what, by.payments, payments::settle_charge{work.provider, work.external_id});
+  }
+};
+
+void perform(self_pointer self, const entry& what) {
+  std::visit(performer{self, what, self->state.performers}, what.work);
 }
 
 void claimed(self_pointer self, const std::vector<entry>& entries, int wanted) {
@@ -139,8 +145,9 @@ void tidy(self_pointer self) {
   auto lost = on_failure{[](const fault& failure) {
     log::warning("outbox", "could not tidy up", {{"cause", describe_cause(failure)}});
   }};
-  auto job = [before = self->state.context.now() - keep_done](transaction& tx) {
+  auto job = [before = self->state.context.now() - keep](transaction& tx) {
     store::forget_done_before(tx, before);
+    live::store::forget_before(tx, before);
     return done{};
   };
   transact(self, self->state.context.database, job, lost, [](done&) {});

@@ -23,14 +23,14 @@ struct outbox_dependencies {
 
 struct outbox_options {
   int at_once = 16; ///< effects in flight
-  /// Longer than any performance takes, so that in health nobody repeats what is still running.
+  /// How long an entry is ours; a performance that has not ended in half of it counts as failed.
   std::chrono::seconds lease{60};
   std::chrono::milliseconds tick{1000}; ///< how often it looks without being woken
 };
 
 /// The outbox' note to itself: look for due entries.
 struct look_for_work {};
-/// The outbox' note to itself: remove what was done long ago.
+/// The outbox' note to itself: remove what was done, and what was told to sockets, long ago.
 struct tidy_up {};
 
 struct outbox_state {

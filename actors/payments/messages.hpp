@@ -45,14 +45,16 @@ struct payment {
 };
 
 /// Stores our row, then asks the provider for an invoice.
-/// Errors: `not_found` (plan; another's account), `invalid` (no price in that currency), `unavailable` (the provider
-/// was certainly not asked), `timeout` (unknown; a repeat with the same Idempotency-Key goes on with the same row).
+/// Errors: `not_found` (plan; another's account), `invalid` (no price in that currency, no such provider),
+/// `unavailable` (the provider certainly made no invoice), `timeout` and `upstream` (unknown whether it did). A repeat
+/// with the same Idempotency-Key goes on with the same row.
 struct create_payment {
   using reply = payment;
   backstay::caller caller;
   std::optional<account_id> account; ///< for whom; none: the caller. Another's only with permission::manage
   std::string plan;                  ///< id or name
   std::string currency;
+  std::string provider = "cryptobot";
   std::optional<claim_id> claim; ///< of the Idempotency-Key
 };
 

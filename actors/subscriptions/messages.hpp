@@ -80,8 +80,14 @@ struct sync_panel_user {
   account_id account;
 };
 
-using subscriptions_actor =
-    caf::typed_actor<answers<list_plans>, answers<get_active>, answers<get_config>, answers<sync_panel_user>>;
+/// The panel's user of that name has changed: what is remembered of its traffic is out of date.
+struct forget_usage {
+  using reply = done;
+  std::string username;
+};
+
+using subscriptions_actor = caf::typed_actor<answers<list_plans>, answers<get_active>, answers<get_config>,
+                                             answers<sync_panel_user>, answers<forget_usage>>;
 
 } // namespace backstay::subscriptions
 

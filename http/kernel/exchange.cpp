@@ -22,11 +22,16 @@ void exchange::answer(response out) {
   services_.observe.answered(*this, out.status);
   services_.open_exchanges.fetch_sub(1, std::memory_order_relaxed);
   // The kept answer must stand before the client can repeat the request.
-  if (claim)
-    keep_answer(services_, *claim, std::move(out), std::move(send_));
-  else
-    send_(std::move(out));
+  if (claim) keep_answer(services_, *claim, std::move(out), std::move(send_));
+  else send_(std::move(out));
   send_ = nullptr; // lets go of the connection, even if somebody keeps this exchange
+}
+
+void exchange::release() {
+  if (answered_.exchange(true, std::memory_order_acq_rel)) return;
+  services_.observe.answered(*this, 101);
+  services_.open_exchanges.fetch_sub(1, std::memory_order_relaxed);
+  send_ = nullptr;
 }
 
 void exchange::fail(const fault& what) {

@@ -37,16 +37,18 @@ public:
 
   void answer(response out);
   void fail(const fault& what);
+  /// The connection was taken over (a WebSocket): there will be no answer.
+  void release();
   bool is_answered() const { return answered_.load(std::memory_order_acquire); }
 
   /// From now on a lost exchange may have had an effect.
   void set_handed_over() { handed_over_.store(true, std::memory_order_release); }
 
-  const http::route* route = nullptr;   ///< null until one matched
-  std::vector<std::string> placeholders; ///< values of the path's {names}, in order
+  const http::route* route = nullptr;                    ///< null until one matched
+  std::vector<std::string> placeholders;                 ///< values of the path's {names}, in order
   std::shared_ptr<const sessions::session_view> session; ///< null without a valid one
   std::string request_id;
-  std::string address; ///< of the client, behind trusted proxies
+  std::string address;           ///< of the client, behind trusted proxies
   std::optional<claim_id> claim; ///< what the Idempotency-Key became
   std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
 

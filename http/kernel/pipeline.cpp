@@ -18,7 +18,9 @@ constexpr std::size_t longest_target = 8192, most_headers = 100;
 /// Echoes a sane X-Request-ID, or makes one: random per process, counted per request.
 std::string request_id_of(const request& in) {
   auto sent = in.header("X-Request-ID");
-  auto is_plain = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.'; };
+  auto is_plain = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.';
+  };
   if (!sent.empty() && sent.size() <= 128 && std::all_of(sent.begin(), sent.end(), is_plain)) return std::string{sent};
   static const std::string process = crypto::to_hex(crypto::random_bytes(6));
   static std::uint64_t count = 0;
@@ -79,7 +81,8 @@ void run_endpoint(const exchange_ptr& x) {
 }
 
 void refuse_unmatched(const exchange_ptr& x, const std::string& allowed) {
-  if (allowed.empty()) return x->fail({.code = ec::not_found, .message = "There is nothing here.", .name = "ROUTE_NOT_FOUND"});
+  if (allowed.empty())
+    return x->fail({.code = ec::not_found, .message = "There is nothing here.", .name = "ROUTE_NOT_FOUND"});
   if (auto preflight = x->context().cors.answer_preflight(x->in(), allowed)) return x->answer(std::move(*preflight));
   auto refusal = render_refusal(405, "METHOD_NOT_ALLOWED", "This method is not allowed here.", x->request_id);
   refusal.headers.emplace_back("Allow", allowed);
@@ -88,9 +91,12 @@ void refuse_unmatched(const exchange_ptr& x, const std::string& allowed) {
 
 } // namespace
 
-void handle_request(const router& routes, const exchange_ptr& x) {
+void identify(const exchange_ptr& x) {
   x->request_id = request_id_of(x->in());
   x->address = x->context().addresses.find(x->in());
+}
+
+void handle_request(const router& routes, const exchange_ptr& x) {
   if (!is_within_limits(x)) return;
   auto found = routes.find(x->in().method, x->in().path);
   if (!found.route) return refuse_unmatched(x, found.allowed);

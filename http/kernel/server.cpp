@@ -14,31 +14,56 @@ namespace {
 
 const char* reason_of(int status) {
   switch (status) {
-    case 200: return "OK";
-    case 201: return "Created";
-    case 202: return "Accepted";
-    case 204: return "No Content";
-    case 304: return "Not Modified";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 402: return "Payment Required";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 409: return "Conflict";
-    case 410: return "Gone";
-    case 413: return "Content Too Large";
-    case 414: return "URI Too Long";
-    case 422: return "Unprocessable Content";
-    case 423: return "Locked";
-    case 426: return "Upgrade Required";
-    case 429: return "Too Many Requests";
-    case 431: return "Request Header Fields Too Large";
-    case 500: return "Internal Server Error";
-    case 502: return "Bad Gateway";
-    case 503: return "Service Unavailable";
-    case 504: return "Gateway Timeout";
-    default: return "Unknown";
+  case 200:
+    return "OK";
+  case 201:
+    return "Created";
+  case 202:
+    return "Accepted";
+  case 204:
+    return "No Content";
+  case 304:
+    return "Not Modified";
+  case 400:
+    return "Bad Request";
+  case 401:
+    return "Unauthorized";
+  case 402:
+    return "Payment Required";
+  case 403:
+    return "Forbidden";
+  case 404:
+    return "Not Found";
+  case 405:
+    return "Method Not Allowed";
+  case 409:
+    return "Conflict";
+  case 410:
+    return "Gone";
+  case 413:
+    return "Content Too Large";
+  case 414:
+    return "URI Too Long";
+  case 422:
+    return "Unprocessable Content";
+  case 423:
+    return "Locked";
+  case 426:
+    return "Upgrade Required";
+  case 429:
+    return "Too Many Requests";
+  case 431:
+    return "Request Header Fields Too Large";
+  case 500:
+    return "Internal Server Error";
+  case 502:
+    return "Bad Gateway";
+  case 503:
+    return "Service Unavailable";
+  case 504:
+    return "Gateway Timeout";
+  default:
+    return "Unknown";
   }
 }
 
@@ -95,6 +120,7 @@ struct server::engine {
                                 [this, request, compress, head, cors = std::move(cors)](response out) mutable {
                                   deliver(std::move(request), std::move(out), std::move(cors), compress, head);
                                 }}};
+    identify(x);
     if (sockets && request->header().connection() == restinio::http_connection_header_t::upgrade) {
       upgrade_offer offer{std::move(request)};
       if (sockets(x, offer)) return restinio::request_accepted();
@@ -106,14 +132,14 @@ struct server::engine {
   /// From any thread: the answer is written on the HTTP thread.
   void deliver(restinio::request_handle_t request, response out, std::vector<std::pair<std::string, std::string>> cors,
                bool compress, bool head) {
-    asio::dispatch(context.io, [this, request = std::move(request), out = std::move(out), cors = std::move(cors), compress,
-                                head]() mutable { write(*request, std::move(out), cors, compress, head); });
+    asio::dispatch(context.io, [this, request = std::move(request), out = std::move(out), cors = std::move(cors),
+                                compress, head]() mutable { write(*request, std::move(out), cors, compress, head); });
   }
 
   void write(restinio::request_t& request, response out, const std::vector<std::pair<std::string, std::string>>& cors,
              bool compress, bool head) {
-    auto answer = request.create_response(
-      restinio::http_status_line_t{restinio::http_status_code_t{static_cast<std::uint16_t>(out.status)}, reason_of(out.status)});
+    auto answer = request.create_response(restinio::http_status_line_t{
+        restinio::http_status_code_t{static_cast<std::uint16_t>(out.status)}, reason_of(out.status)});
     auto add = [&](auto name, const std::string& value) { answer.append_header(name, value); };
     add(restinio::http_field::date, date_now());
     if (!out.content_type.empty()) add(restinio::http_field::content_type, out.content_type);
@@ -154,24 +180,25 @@ void server::open() {
   auto& how = engine_->how;
   restinio::server_settings_t<server_traits> settings;
   settings.address(how.address)
-    .port(how.port)
-    .buffer_size(1024)
-    .max_pipelined_requests(4)
-    .max_parallel_connections(how.max_connections)
-    .concurrent_accepts_count(1)
-    .read_next_http_message_timelimit(how.idle_timeout)
-    .write_http_response_timelimit(std::chrono::seconds{10})
-    .handle_request_timeout(std::chrono::seconds{8}) // above the gateway's deadline: see the timeout ladder
-    .socket_options_setter([](auto& options) { options.set_option(asio::ip::tcp::no_delay{true}); })
-    .incoming_http_msg_limits(restinio::incoming_http_msg_limits_t{}
-                                .max_url_size(65'536u)
-                                .max_field_name_size(1'024u)
-                                .max_field_value_size(65'536u)
-                                .max_field_count(1'000u)
-                                .max_body_size(std::max<std::uint64_t>(how.max_body * 4, 8'388'608u)))
-    .request_handler([engine = engine_.get()](auto request) { return engine->accept(std::move(request)); });
+      .port(how.port)
+      .buffer_size(1024)
+      .max_pipelined_requests(4)
+      .max_parallel_connections(how.max_connections)
+      .concurrent_accepts_count(1)
+      .read_next_http_message_timelimit(how.idle_timeout)
+      .write_http_response_timelimit(std::chrono::seconds{10})
+      .handle_request_timeout(std::chrono::seconds{8}) // above the gateway's deadline: see the timeout ladder
+      .socket_options_setter([](auto& options) { options.set_option(asio::ip::tcp::no_delay{true}); })
+      .incoming_http_msg_limits(restinio::incoming_http_msg_limits_t{}
+                                    .max_url_size(65'536u)
+                                    .max_field_name_size(1'024u)
+                                    .max_field_value_size(65'536u)
+                                    .max_field_count(1'000u)
+                                    .max_body_size(std::max<std::uint64_t>(how.max_body * 4, 8'388'608u)))
+      .request_handler([engine = engine_.get()](auto request) { return engine->accept(std::move(request)); });
   try {
-    engine_->listener = std::make_unique<engine::http_server>(restinio::external_io_context(engine_->context.io), std::move(settings));
+    engine_->listener =
+        std::make_unique<engine::http_server>(restinio::external_io_context(engine_->context.io), std::move(settings));
     engine_->listener->open_sync();
   } catch (const std::exception&) {
     throw std::runtime_error{"cannot listen on " + how.address + " port " + std::to_string(how.port) +
@@ -183,6 +210,11 @@ std::uint16_t server::port() const { return engine_->how.port; }
 
 void server::close() {
   if (engine_->listener) engine_->listener->close_sync();
+}
+
+std::uint16_t free_loopback_port() {
+  asio::io_context io;
+  return asio::ip::tcp::acceptor{io, {asio::ip::address_v4::loopback(), 0}}.local_endpoint().port();
 }
 
 } // namespace backstay::http

@@ -45,4 +45,7 @@ private:
   std::unique_ptr<engine> engine_;
 };
 
+/// A port of loopback that nobody listens on right now.
+std::uint16_t free_loopback_port();
+
 } // namespace backstay::http

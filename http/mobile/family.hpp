@@ -3,6 +3,9 @@
 #include "http/kernel/domains.hpp"
 #include "http/kernel/router.hpp"
 
+#include <string>
+#include <vector>
+
 /// The VPN phone app and its web client: `/api/v1/*`, `/ws/*` (tests/contract/mobile.json).
 namespace backstay::http::mobile {
 
@@ -13,5 +16,11 @@ void add_profile(router& to);
 void add_plans_and_subscriptions(router& to, const domains& who);
 void add_payments(router& to, const domains& who);
 void add_servers(router& to, const domains& who);
+
+/// Every endpoint of the family.
+void add_all(router& to, const domains& who);
+
+/// The paths of the family's WebSockets, for the document.
+std::vector<std::string> socket_paths();
 
 } // namespace backstay::http::mobile

@@ -37,7 +37,9 @@ struct user {
   bool operator==(const user&) const = default;
 };
 
-/// Creates the user, or, when one of that name exists, makes it as described. Idempotent.
+/// Creates the user, or, when one of that name exists, makes it as described: gives it every squad, and
+/// disables it where the panel would let it run past `expires_at`. Traffic and keys stay as they are. Idempotent.
+/// Takes up to four calls of 3 s.
 struct put_user {
   using reply = user;
   std::string username; ///< 3–36 of [a-zA-Z0-9_-]

@@ -53,6 +53,7 @@ struct list_charges {
 };
 
 /// The charges that carry our id, made since `since`: zero or one, if nothing went wrong. Asked after a lost answer.
+/// Takes as many calls of 3 s as the provider has pages.
 struct find_charge {
   using reply = charge_list;
   payment_id payment;

@@ -1,0 +1,65 @@
+#pragma once
+
+#include "actors/payments/store.hpp"
+#include "actors/wallet/store.hpp"
+#include "integrations/payment/messages.hpp"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// The decisions about payments, without actors, SQL or clock.
+namespace backstay::payments {
+
+/// What a sight of a charge at its provider asks of us.
+enum class step : std::uint8_t {
+  nothing,
+  await,  ///< the charge exists: give its link to the buyer and wait
+  settle, ///< book the money and deliver what it was for
+  expire,
+  fail,
+  hold,   ///< paid, but not what we asked for: a person decides, nothing is booked
+  refund, ///< the money went back before we booked it
+  review, ///< settled already, and something more happened to the money: a person has to look
+};
+
+/// A late payment of an expired or failed row is settled like any other; a settled one is never settled again.
+step decide(const store::record& ours, const payment_provider::charge& seen);
+
+/// Why `decide` said `hold` or `review`, for the person who looks.
+std::string reason(const store::record& ours, const payment_provider::charge& seen);
+
+/// Of the charges that a provider has for one row: a paid one, else one that can be paid, else any. Not empty.
+payment_provider::charge best_of(const std::vector<payment_provider::charge>& charges);
+
+/// A plan that is bought directly is a top-up of the wallet and a purchase from it.
+std::vector<wallet::store::transfer> bookings(const payment& what);
+
+/// True when the provider cannot have done what we asked.
+bool is_certainly_not_executed(ec code);
+
+/// Our id or a provider's: 1–100 visible ASCII characters. Others need not be looked for.
+bool is_plausible_id(const std::string& id);
+
+// ---- The poller's times.
+
+/// A create that nobody heard back from is looked for this soon: after the request has given up.
+inline constexpr std::chrono::seconds first_look{10};
+/// A charge that cannot be found this long after it was asked for does not exist.
+inline constexpr std::chrono::minutes safe_time{2};
+/// A charge is watched this long after it expired.
+inline constexpr std::chrono::hours watch_after_expiry{72};
+
+/// After this moment a look that finds nothing new is the last one.
+timestamp closing_time(const store::record& ours);
+
+/// When to look next, after `looks` looks: 5 s at first, doubling to 10 min, hourly once the charge has expired; never
+/// past the closing time unless that is over (the provider did not answer then). `jitter` in [0, 1) spreads it by
+/// a quarter to either side.
+timestamp next_look(const store::record& ours, timestamp now, double jitter);
+
+/// What a row becomes when its watch ends; none: it stays as it is.
+std::optional<state> state_at_closing(state now);
+
+} // namespace backstay::payments

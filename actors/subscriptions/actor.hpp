@@ -1,0 +1,41 @@
+#pragma once
+
+#include "actors/kernel/context.hpp"
+#include "actors/subscriptions/messages.hpp"
+#include "actors/subscriptions/usage_cache.hpp"
+#include "integrations/panel/messages.hpp"
+
+#include <caf/all.hpp>
+
+#include <functional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace backstay::subscriptions {
+
+struct subscriptions_dependencies {
+  panel::panel_actor panel;
+};
+
+struct subscriptions_state {
+  subscriptions_state() = default;
+  static inline constexpr auto name = "subscriptions";
+
+  using use_usage = std::function<void(const std::optional<panel::user>&)>;
+
+  domain_context context;
+  panel::panel_actor panel;
+  usage_cache cache{10'000};
+  /// Who waits for the panel's answer about a user; the first of them has asked.
+  std::unordered_map<std::string, std::vector<use_usage>> waiting;
+};
+static_assert(!std::is_aggregate_v<subscriptions_state>); // see docs/actors.md: CAF would initialise it with `self`
+
+subscriptions_actor::behavior_type
+subscriptions_behavior(subscriptions_actor::stateful_pointer<subscriptions_state> self, domain_context context,
+                       subscriptions_dependencies others);
+
+caf::actor spawn_subscriptions(caf::scheduled_actor* parent, domain_context context, subscriptions_dependencies others);
+
+} // namespace backstay::subscriptions

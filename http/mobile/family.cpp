@@ -1,0 +1,21 @@
+#include "http/mobile/family.hpp"
+
+#include "http/mobile/sockets.hpp"
+
+namespace backstay::http::mobile {
+
+void add_all(router& to, const domains& who) {
+  add_sign_in(to, who);
+  add_profile(to);
+  add_plans_and_subscriptions(to, who);
+  add_payments(to, who);
+  add_servers(to, who);
+}
+
+std::vector<std::string> socket_paths() {
+  std::vector<std::string> paths;
+  for (auto& socket : sockets()) paths.insert(paths.end(), socket.paths.begin(), socket.paths.end());
+  return paths;
+}
+
+} // namespace backstay::http::mobile

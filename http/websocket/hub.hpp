@@ -1,0 +1,63 @@
+#pragma once
+
+#include "actors/kernel/vitals.hpp"
+#include "actors/live/messages.hpp"
+#include "actors/sessions/messages.hpp"
+#include "http/websocket/session.hpp"
+
+#include <caf/all.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_map>
+
+namespace backstay::websocket {
+
+/// The open sockets of this node, by account and by topic. On the HTTP thread only.
+class hub {
+public:
+  /// Writes an event as one frame's text; each API family has its own way.
+  using encoder = std::string (*)(const live::event& what);
+  using socket_number = std::uint64_t;
+
+  /// A socket that `who` opened. `hears_account`: gets what concerns the account; `hears_everyone`: also what concerns
+  /// every account.
+  socket_number add(std::shared_ptr<session> socket, const sessions::session_view& who, encoder encode,
+                    bool hears_account, bool hears_everyone);
+  void remove(socket_number socket);
+  void subscribe(socket_number socket, live::topic topic);
+  void unsubscribe(socket_number socket, live::topic topic);
+
+  void deliver(const account_id& account, const live::event& what);
+  void publish(live::topic topic, const live::event& what);
+
+  /// Tells the sockets of the session (or of the whole account) why, and closes them.
+  void disconnect(const account_id& account, const std::optional<session_id>& session, const std::string& reason);
+
+  /// At shutdown: 1001 to everybody.
+  void close_all();
+  std::size_t size() const { return sockets_.size(); }
+
+private:
+  struct open_socket {
+    std::shared_ptr<session> socket;
+    account_id account;
+    session_id of_session;
+    encoder encode;
+    bool hears_account, hears_everyone;
+    std::set<live::topic> topics;
+  };
+
+  std::unordered_map<socket_number, open_socket> sockets_;
+  std::unordered_map<account_id, std::set<socket_number>> by_account_;
+  socket_number last_ = 0;
+};
+
+/// The actor in front of the hub: takes the domains' events to the HTTP thread.
+caf::actor spawn_hub(caf::scheduled_actor* parent, vitals_ptr pulse, asio::io_context& io,
+                     std::shared_ptr<hub> sockets);
+
+} // namespace backstay::websocket

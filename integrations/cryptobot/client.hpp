@@ -1,0 +1,31 @@
+#pragma once
+
+#include "config/settings.hpp"
+#include "integrations/call.hpp"
+#include "integrations/payment/messages.hpp"
+
+#include <caf/all.hpp>
+
+namespace backstay::cryptobot {
+
+using client_actor = payment_provider::provider_actor::extend<caf::reacts_to<integrations::exchange_ended>>;
+
+/// Loses with a crash: the answers that it waits for. An invoice may then exist that nobody here knows of until
+/// `find_charge` finds it.
+struct client_state : integrations::client_state {
+  client_state() = default;
+  static inline constexpr auto name = "cryptobot";
+
+  config::settings::cryptobot_section settings;
+};
+static_assert(!std::is_aggregate_v<client_state>);
+
+/// `settings.url` ends with `/api`, without a slash behind.
+client_actor::behavior_type client(client_actor::stateful_pointer<client_state> self,
+                                   integrations::client_context context, config::settings::cryptobot_section settings);
+
+/// To be called by a guardian's `child_maker`; understands what `payment_provider::provider_actor` does.
+caf::actor spawn_cryptobot(caf::scheduled_actor* parent, integrations::client_context context,
+                           config::settings::cryptobot_section settings);
+
+} // namespace backstay::cryptobot

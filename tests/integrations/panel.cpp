@@ -1,0 +1,472 @@
+#define CAF_SUITE integrations.panel
+
+#include "actors/kernel/crypto.hpp"
+#include "integrations/panel/client.hpp"
+#include "tests/integrations/harness.hpp"
+
+#include <map>
+#include <set>
+
+#include "caf/test/dsl.hpp"
+
+using namespace backstay;
+using namespace backstay::panel;
+using namespace backstay::testing;
+
+namespace {
+
+/// 3.3.2 as it was recorded.
+const json& recording(const std::string& label) {
+  static const auto calls = read_json_file("tests/fixtures/panel/panel-calls.json");
+  return *std::find_if(calls.begin(), calls.end(), [&](const json& call) { return call["label"] == label; });
+}
+
+std::string recorded(const std::string& label) {
+  const auto& call = recording(label);
+  return answer(call["status"], call["response"], {}, call["headers"]["Content-Type"]);
+}
+
+json recorded_response(const std::string& label) {
+  return json::parse(recording(label)["response"].get<std::string>())["response"];
+}
+
+/// One answer for each `METHOD /path`; all else is a route that the panel does not have.
+scripted_system::script routes(std::map<std::string, std::string> table) {
+  return [table = std::move(table)](const incoming& request) {
+    const auto row = table.find(request.method + " " + request.target);
+    return row == table.end() ? recorded("unknown route") : row->second;
+  };
+}
+
+const std::string squads = "GET /panel/api/internal-squads", create = "POST /panel/api/users",
+                  update = "PATCH /panel/api/users";
+const std::string default_squad = "ab2a7591-91dd-4c82-b889-7afff1c4d453";
+
+struct fixture {
+  scripted_system remote{routes({})};
+  config::settings::panel_section settings;
+  std::optional<harness> client;
+
+  fixture() { start(remote.url() + "/panel"); }
+
+  void start(const std::string& url) {
+    settings = {.url = url, .token = secret{"panel-token"}, .webhook_secret = secret{"webhook-key"}};
+    client.emplace("panel", [this](auto* parent, auto context) { return spawn_panel(parent, context, settings); });
+    client->set_clock("2026-11-22T13:10:00Z");
+  }
+
+  put_user wish() const {
+    return {.username = "tg_1001",
+            .email = "a@example.com",
+            .expires_at = *from_rfc3339("2026-12-22T13:10:01.5Z"),
+            .traffic_limit_bytes = 107374182400,
+            .device_limit = 3};
+  }
+
+  put_user ended_wish() const {
+    auto ended = wish();
+    ended.expires_at = *from_rfc3339("2026-11-20T00:00:00Z");
+    return ended;
+  }
+
+  /// A recorded user with one field, named by a JSON pointer, replaced.
+  std::string user_with(const std::string& pointer, const json& value) const {
+    auto user = recorded_response("get by id");
+    user[json::json_pointer{pointer}] = value;
+    return answer(200, json{{"response", user}}.dump());
+  }
+
+  read_webhook signed_hook(const std::string& body, const std::string& key = "webhook-key") const {
+    return {body, {{"x-remnawave-signature", crypto::to_hex(crypto::hmac(key, body))}}};
+  }
+};
+
+const std::string user_url = "GET /panel/api/users/by-username/tg_1001";
+
+} // namespace
+
+CAF_TEST_FIXTURE_SCOPE(panel_tests, fixture)
+
+CAF_TEST(a new user is created with every squad) {
+  remote.play(routes({{squads, recorded("list internal squads")}, {create, recorded("create user")}}));
+  const auto made = client->ask(wish());
+  CAF_REQUIRE(made.value);
+  CAF_CHECK_EQUAL(made.value->id, 2);
+  CAF_CHECK_EQUAL(made.value->short_uuid, "NDwnKREmKwLBGCYG");
+  CAF_CHECK_EQUAL(made.value->username, "tg_1001");
+  CAF_CHECK(made.value->status == user_status::active);
+  CAF_CHECK_EQUAL(made.value->traffic_limit_bytes, 107374182400);
+  CAF_CHECK_EQUAL(made.value->device_limit.value_or(0), 3);
+  CAF_CHECK_EQUAL(to_rfc3339(made.value->expires_at), "2026-12-22T13:10:01Z");
+  CAF_CHECK(!made.value->is_revoked);
+  CAF_CHECK_EQUAL(made.value->subscription_url, "https://panel.localhost/api/sub/NDwnKREmKwLBGCYG");
+
+  const auto calls = remote.take();
+  CAF_REQUIRE_EQUAL(calls.size(), 2u);
+  for (const auto& call : calls) {
+    CAF_CHECK_EQUAL(call.header("authorization"), "Bearer panel-token");
+    CAF_CHECK_EQUAL(call.header("x-forwarded-for"), "127.0.0.1");
+    CAF_CHECK_EQUAL(call.header("x-forwarded-proto"), "https");
+  }
+  CAF_CHECK_EQUAL(calls[1].header("content-type"), "application/json");
+  const json expected{{"username", "tg_1001"},
+                      {"email", "a@example.com"},
+                      {"status", "ACTIVE"},
+                      {"expireAt", "2026-12-22T13:10:01Z"},
+                      {"trafficLimitBytes", 107374182400},
+                      {"hwidDeviceLimit", 3},
+                      {"activeInternalSquads", {default_squad}}};
+  CAF_CHECK_EQUAL(calls[1].document(), expected);
+}
+
+CAF_TEST(what the panel would refuse for its form is left out) {
+  remote.play(routes({{squads, recorded("list internal squads")}, {create, recorded("create user")}}));
+  for (const auto* email : {"пример@example.com", ".a@example.com", "a..b@example.com", "a@localhost", "a\xff@b.org"}) {
+    auto odd = wish();
+    odd.email = email;
+    odd.device_limit.reset();
+    CAF_CHECK(client->ask(odd).value);
+    const auto body = remote.take().back().document();
+    CAF_CHECK(!body.contains("email"));
+    CAF_CHECK(!body.contains("hwidDeviceLimit"));
+  }
+}
+
+CAF_TEST(an existing user is made as described) {
+  remote.play(routes({{squads, recorded("list internal squads")},
+                      {create, recorded("create user: duplicate username")},
+                      {update, recorded("update expiry + limit")}}));
+  auto changed = wish();
+  changed.device_limit.reset();
+  const auto updated = client->ask(changed);
+  CAF_REQUIRE(updated.value);
+  CAF_CHECK_EQUAL(updated.value->traffic_limit_bytes, 214748364800);
+  const json expected{{"username", "tg_1001"},
+                      {"email", "a@example.com"},
+                      {"status", "ACTIVE"},
+                      {"expireAt", "2026-12-22T13:10:01Z"},
+                      {"trafficLimitBytes", 107374182400},
+                      {"hwidDeviceLimit", nullptr},
+                      {"activeInternalSquads", {default_squad}}};
+  CAF_CHECK_EQUAL(remote.take().back().document(), expected);
+}
+
+CAF_TEST(an ended subscription stops a user that would run on) {
+  remote.play(routes({{squads, recorded("list internal squads")},
+                      {create, recorded("create user: duplicate username")},
+                      {update, recorded("update expiry + limit")}}));
+  CAF_CHECK(client->ask(ended_wish()).value);
+  const auto calls = remote.take();
+  CAF_REQUIRE_EQUAL(calls.size(), 4u);
+  CAF_CHECK(!calls[2].document().contains("expireAt"));
+  CAF_CHECK(!calls[2].document().contains("status"));
+  CAF_CHECK_EQUAL(calls[3].document(), (json{{"username", "tg_1001"}, {"status", "DISABLED"}}));
+}
+
+CAF_TEST(an ended subscription leaves an ended user alone) {
+  remote.play(routes({{squads, recorded("list internal squads")},
+                      {create, recorded("create user: duplicate username")},
+                      {update, recorded("update expiry + limit")}}));
+  client->set_clock("2027-02-01T00:00:00Z"); // after the recorded user's end
+  CAF_CHECK(client->ask(ended_wish()).value);
+  CAF_CHECK_EQUAL(remote.take().size(), 3u);
+
+  client->set_clock("2026-11-22T13:10:00Z");
+  remote.play(routes({{create, recorded("create user: duplicate username")}, {update, recorded("disable")}}));
+  CAF_CHECK(client->ask(ended_wish()).value);
+  CAF_CHECK_EQUAL(remote.take().size(), 2u);
+}
+
+CAF_TEST(squads are remembered until a write is refused) {
+  std::map<std::string, std::string> table{{squads, recorded("list internal squads")},
+                                           {create, recorded("create user")}};
+  remote.play(routes(table));
+  CAF_CHECK(client->ask(wish()).value);
+  CAF_CHECK(client->ask(wish()).value);
+  CAF_CHECK_EQUAL(remote.take().size(), 3u);
+
+  table[create] = recorded("create user: unknown squad");
+  remote.play(routes(table));
+  CAF_CHECK(client->failure(wish()) == ec::upstream);
+  CAF_CHECK_EQUAL(remote.take().size(), 1u);
+  CAF_CHECK(client->failure(wish()) == ec::upstream);
+  CAF_CHECK_EQUAL(remote.take().size(), 2u);
+}
+
+CAF_TEST(a user is found by name or is not there) {
+  remote.play(routes({{user_url, recorded("update by username")},
+                      {"GET /panel/api/users/by-username/nope", recorded("by username missing")}}));
+  const auto found = client->ask(get_user{"tg_1001"});
+  CAF_REQUIRE(found.value);
+  CAF_CHECK_EQUAL(found.value->device_limit.value_or(0), 5);
+  CAF_CHECK_EQUAL(to_rfc3339(found.value->expires_at), "2027-01-21T13:10:01Z");
+  CAF_CHECK(client->failure(get_user{"nope"}) == ec::not_found);
+  remote.take();
+  for (const auto* odd : {"", "../nodes", "a b", "a/b", "a\r\nb", "a?b", "\xff"})
+    CAF_CHECK(client->failure(get_user{odd}) == ec::not_found);
+  CAF_CHECK(remote.take().empty());
+}
+
+CAF_TEST(revoked users and their states are told) {
+  remote.play(routes({{user_url, user_with("/subRevokedAt", "2026-11-22T13:00:00.000Z")}}));
+  CAF_CHECK(client->ask(get_user{"tg_1001"}).value->is_revoked);
+  const std::pair<const char*, user_status> states[]{{"ACTIVE", user_status::active},
+                                                     {"DISABLED", user_status::disabled},
+                                                     {"LIMITED", user_status::limited},
+                                                     {"EXPIRED", user_status::expired}};
+  for (const auto& [name, status] : states) {
+    remote.play(routes({{user_url, user_with("/status", name)}}));
+    CAF_CHECK(client->ask(get_user{"tg_1001"}).value->status == status);
+  }
+}
+
+CAF_TEST(no route and no permission are the panels failures) {
+  remote.play(routes({}));
+  CAF_CHECK(client->failure(get_user{"tg_1001"}) == ec::upstream);
+  CAF_CHECK(client->failure(list_nodes{}) == ec::upstream);
+  CAF_CHECK(client->failure(get_subscription_text{"GUHE1cvCSDLoLc1b"}) == ec::upstream);
+  remote.play([](const incoming&) { return recorded("garbage token"); });
+  CAF_CHECK(client->failure(get_user{"tg_1001"}) == ec::upstream);
+}
+
+CAF_TEST(a subscription is what a client would import) {
+  remote.play(routes({{"GET /panel/api/sub/GUHE1cvCSDLoLc1b", recorded("sub raw as v2rayNG")},
+                      {"GET /panel/api/sub/NDwnKREmKwLBGCYG", recorded("sub raw, revoked short uuid")}}));
+  const auto text = client->ask(get_subscription_text{"GUHE1cvCSDLoLc1b"});
+  CAF_REQUIRE(text.value);
+  CAF_CHECK_EQUAL(text.value->text, recording("sub raw as v2rayNG")["response"].get<std::string>());
+  const auto call = remote.take().back();
+  CAF_CHECK_EQUAL(call.header("authorization"), "");
+  CAF_CHECK_EQUAL(call.header("x-forwarded-proto"), "https");
+  CAF_CHECK(call.header("user-agent").starts_with("backstay/"));
+  CAF_CHECK(client->failure(get_subscription_text{"NDwnKREmKwLBGCYG"}) == ec::not_found);
+  CAF_CHECK(client->failure(get_subscription_text{"a/info"}) == ec::not_found);
+  for (const auto& odd : {answer(200, ""), answer(200, "<html>", {}, "text/html; charset=utf-8")}) {
+    remote.play([odd](const incoming&) { return odd; });
+    CAF_CHECK(client->failure(get_subscription_text{"GUHE1cvCSDLoLc1b"}) == ec::upstream);
+  }
+}
+
+CAF_TEST(nodes are listed) {
+  remote.play(routes({{"GET /panel/api/nodes", recorded("list nodes")}}));
+  const auto nodes = client->ask(list_nodes{});
+  CAF_REQUIRE(nodes.value);
+  CAF_REQUIRE_EQUAL(nodes.value->items.size(), 1u);
+  const node expected{.id = *node_id::parse("464b565c-0443-4079-8dde-a54f2359277f"),
+                      .name = "test-node-1",
+                      .address = "127.0.0.1",
+                      .country_code = "DE",
+                      .port = 2222,
+                      .inbound_count = 1,
+                      .created_at = *from_rfc3339("2026-11-22T13:10:01.299Z"),
+                      .updated_at = *from_rfc3339("2026-11-22T13:10:01.299Z")};
+  CAF_CHECK(nodes.value->items[0] == expected);
+
+  auto changed = recorded_response("list nodes");
+  changed[0].update({{"isConnected", true},
+                     {"isDisabled", true},
+                     {"isConnecting", true},
+                     {"port", nullptr},
+                     {"trafficUsedBytes", 7000000000},
+                     {"usersOnline", 12}});
+  remote.play(routes({{"GET /panel/api/nodes", answer(200, json{{"response", changed}}.dump())}}));
+  const auto node = client->ask(list_nodes{}).value->items.at(0);
+  CAF_CHECK(node.is_connected && node.is_disabled && node.is_connecting && !node.port);
+  CAF_CHECK_EQUAL(node.traffic_used_bytes, 7000000000);
+  CAF_CHECK_EQUAL(node.users_online, 12);
+}
+
+CAF_TEST(nonsense is the panels failure and the client lives on) {
+  for (const auto& odd : nonsense()) {
+    remote.play([odd](const incoming&) { return odd; });
+    CAF_CHECK(client->failure(get_user{"tg_1001"}) == ec::upstream);
+    CAF_CHECK(client->failure(list_nodes{}) == ec::upstream);
+    CAF_CHECK(client->failure(wish()) == ec::upstream);
+  }
+  for (const auto* pointer :
+       {"/id", "/shortUuid", "/username", "/status", "/trafficLimitBytes", "/hwidDeviceLimit", "/expireAt",
+        "/subRevokedAt", "/subscriptionUrl", "/userTraffic", "/userTraffic/usedTrafficBytes"})
+    for (const json& value : {json{{"a", 1}}, json{"list"}, json{1.5}, json{true}}) {
+      remote.play(routes({{user_url, user_with(pointer, value)}}));
+      CAF_CHECK(client->failure(get_user{"tg_1001"}) == ec::upstream);
+    }
+  const std::pair<const char*, json> out_of_range[]{{"/id", 18446744073709551615u},
+                                                    {"/hwidDeviceLimit", 3000000000},
+                                                    {"/expireAt", "yesterday"},
+                                                    {"/status", "active"}};
+  for (const auto& [pointer, value] : out_of_range) {
+    remote.play(routes({{user_url, user_with(pointer, value)}}));
+    CAF_CHECK(client->failure(get_user{"tg_1001"}) == ec::upstream);
+  }
+  const std::set<std::string> read{"uuid",        "name",         "address",         "countryCode", "port",
+                                   "isConnected", "isConnecting", "isDisabled",      "usersOnline", "configProfile",
+                                   "createdAt",   "updatedAt",    "trafficUsedBytes"};
+  const auto recorded_nodes = recorded_response("list nodes");
+  for (const auto& [name, value] : recorded_nodes[0].items()) {
+    auto nodes = recorded_nodes;
+    nodes[0][name] = json{{"a", 1.5}};
+    remote.play(routes({{"GET /panel/api/nodes", answer(200, json{{"response", nodes}}.dump())}}));
+    CAF_CHECK(client->failure(list_nodes{}) == (read.contains(name) ? ec::upstream : ec::none));
+  }
+  CAF_CHECK_EQUAL(client->pulse->restarts, 0u);
+}
+
+CAF_TEST(a busy panel says when to come back) {
+  const std::tuple<int, std::string, int> cases[]{{429, "Retry-After: 7\r\n", 7},
+                                                  {503, "Retry-After: 30\r\n", 30},
+                                                  {429, "", 1},
+                                                  {429, "Retry-After: 99999999999999999999\r\n", 3600},
+                                                  {429, "Retry-After: -5\r\n", 1},
+                                                  {500, "", 0}};
+  for (const auto& [status, headers, seconds] : cases) {
+    remote.play([text = answer(status, "{}", headers)](const incoming&) { return text; });
+    const auto failure = client->ask(list_nodes{}).failure;
+    CAF_CHECK(failure.code == ec::upstream);
+    CAF_CHECK_EQUAL(failure.retry_after.count(), seconds);
+  }
+}
+
+CAF_TEST(lost answers and absent panels are told apart) {
+  remote.play([](const incoming&) { return hang_up; });
+  CAF_CHECK(client->failure(get_user{"tg_1001"}) == ec::timeout);
+  remote.play([](const incoming&) { return silence; });
+  const auto began = std::chrono::steady_clock::now();
+  CAF_CHECK(client->failure(list_nodes{}) == ec::timeout);
+  CAF_CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds{4});
+  for (const auto& url : {refused_url(), std::string{}, std::string{"nonsense"}, std::string{"file:///etc"}}) {
+    start(url);
+    CAF_CHECK(client->failure(list_nodes{}) == ec::unavailable);
+  }
+}
+
+CAF_TEST(a client that dies loses only what it waited for) {
+  remote.play([](const incoming&) { return silence; });
+  caf::scoped_actor self{client->system};
+  const auto guard = client->guard();
+  self->send(guard, get_user{"tg_1001"});
+  while (remote.take().empty()) std::this_thread::yield();
+  client->ask(crash{drill::exit});
+  remote.play(routes({{user_url, recorded("get by id")}}));
+  while (client->pulse->restarts == 0u) std::this_thread::yield();
+  CAF_CHECK(client->ask(get_user{"tg_1001"}).value);
+  client->ask(crash{drill::fault});
+  CAF_CHECK(client->failure(get_user{"tg_1001"}) == ec::internal);
+  while (client->pulse->restarts == 1u) std::this_thread::yield();
+  while (client->failure(get_user{"tg_1001"}) == ec::restarting) std::this_thread::yield();
+  CAF_CHECK(client->ask(get_user{"tg_1001"}).value);
+}
+
+CAF_TEST(webhooks are hints once their signature is right) {
+  // HMAC-SHA256 by another program (OpenSSL's command line).
+  const std::string body =
+      R"({"scope":"node","event":"node.connection_lost","timestamp":"2026-11-22T13:10:00.000Z","data":{}})";
+  const std::string known = "71b6bcdbf625891698f9e6d04560520115c9922f401a9a1fcbe458bac7bf2a86";
+  CAF_CHECK(client->ask(read_webhook{body, {{"x-remnawave-signature", known}}}).value->about == hint::node_changed);
+
+  std::ifstream file{"tests/fixtures/panel/panel-webhooks.jsonl"};
+  int count = 0;
+  for (std::string line; std::getline(file, line); ++count) {
+    const auto hook = json::parse(line);
+    const auto text = hook["body"].get<std::string>();
+    const auto event = json::parse(text);
+    client->set_clock(hook["headers"]["x-remnawave-timestamp"]);
+    const auto seen = client->ask(signed_hook(text));
+    CAF_REQUIRE(seen.value);
+    const auto scope = event["scope"].get<std::string>();
+    const auto expected = scope == "user" ? hint::user_changed : scope == "node" ? hint::node_changed : hint::other;
+    CAF_CHECK(seen.value->about == expected);
+    CAF_CHECK_EQUAL(seen.value->username, scope == "user" ? event["data"]["username"].get<std::string>() : "");
+
+    // The same call with the signature that it was recorded with: under another key.
+    const read_webhook foreign{text, {{"x-remnawave-signature", hook["headers"]["x-remnawave-signature"]}}};
+    CAF_CHECK(client->failure(foreign) == ec::unauthenticated);
+    auto tampered = signed_hook(text);
+    tampered.body[tampered.body.size() / 2] ^= 1;
+    CAF_CHECK(client->failure(tampered) == ec::unauthenticated);
+  }
+  CAF_CHECK_EQUAL(count, 29);
+}
+
+CAF_TEST(webhooks without a valid signature or time are nobodys) {
+  const auto body = [](const std::string& time) {
+    return R"({"scope":"service","event":"service.panel_started","data":{},"timestamp":")" + time + "\"}";
+  };
+  CAF_CHECK(client->ask(signed_hook(body("2026-11-22T13:05:30.000Z"))).value);
+  CAF_CHECK(client->ask(signed_hook(body("2026-11-22T13:14:30.000Z"))).value);
+  CAF_CHECK(client->failure(signed_hook(body("2026-11-22T13:04:30.000Z"))) == ec::unauthenticated);
+  CAF_CHECK(client->failure(signed_hook(body("2026-11-22T13:15:30.000Z"))) == ec::unauthenticated);
+  CAF_CHECK(client->failure(read_webhook{body("2026-11-22T13:10:00.000Z"), {}}) == ec::unauthenticated);
+  for (const auto* odd : {"", "{", "null", "[]", "{}", R"({"timestamp":7})", R"({"timestamp":"2026-11-22T13:10:00Z"})",
+                          R"({"timestamp":"2026-11-22T13:10:00Z","scope":"user"})",
+                          R"({"timestamp":"2026-11-22T13:10:00Z","scope":"user","data":{"username":7}})"})
+    CAF_CHECK(client->failure(signed_hook(odd)) == ec::malformed);
+
+  settings.webhook_secret = secret{};
+  client.emplace("panel", [this](auto* parent, auto context) { return spawn_panel(parent, context, settings); });
+  client->set_clock("2026-11-22T13:10:00Z");
+  CAF_CHECK(client->failure(signed_hook(body("2026-11-22T13:10:00.000Z"), "")) == ec::unauthenticated);
+}
+
+CAF_TEST(a subscribers life in the sandbox) {
+  remote.play([](const incoming&) { return answer(200, "{}"); });
+  const sandbox::sandbox fakes{sandbox_options(remote.url())};
+  start(fakes.url() + "/panel");
+  client->clock->set_offset({});
+  const auto now = client->clock->now();
+  auto subscriber = wish();
+  subscriber.expires_at = now + std::chrono::hours{24};
+
+  const auto made = client->ask(subscriber);
+  CAF_REQUIRE(made.value);
+  CAF_CHECK(made.value->status == user_status::active);
+  CAF_CHECK(client->ask(subscriber).value == made.value);
+  CAF_CHECK(client->ask(get_user{"tg_1001"}).value == made.value);
+  CAF_CHECK(client->failure(get_user{"nobody"}) == ec::not_found);
+  const auto text = client->ask(get_subscription_text{made.value->short_uuid});
+  CAF_CHECK(text.value && !text.value->text.empty());
+  CAF_CHECK(client->failure(get_subscription_text{"nobody"}) == ec::not_found);
+
+  const auto used = fakes.url() + "/sandbox/panel/users/" + std::to_string(made.value->id) + "/traffic";
+  control(used, {{"used_bytes", 1234}});
+  subscriber.expires_at += std::chrono::hours{24};
+  subscriber.traffic_limit_bytes = 0;
+  subscriber.device_limit.reset();
+  const auto extended = client->ask(subscriber);
+  CAF_REQUIRE(extended.value);
+  CAF_CHECK_EQUAL(extended.value->id, made.value->id);
+  CAF_CHECK_EQUAL(extended.value->short_uuid, made.value->short_uuid);
+  CAF_CHECK_EQUAL(extended.value->used_traffic_bytes, 1234);
+  CAF_CHECK_EQUAL(extended.value->traffic_limit_bytes, 0);
+  CAF_CHECK(!extended.value->device_limit);
+  CAF_CHECK(extended.value->expires_at > made.value->expires_at);
+
+  subscriber.expires_at = now - std::chrono::hours{1};
+  CAF_CHECK(client->ask(subscriber).value->status == user_status::disabled);
+  subscriber.expires_at = now + std::chrono::hours{1};
+  CAF_CHECK(client->ask(subscriber).value->status == user_status::active);
+
+  // Two at once: one creates, the other one updates.
+  subscriber.username = "both";
+  std::optional<outcome<put_user>> other;
+  std::thread second{[&] { other = client->ask(subscriber); }};
+  const auto first = client->ask(subscriber);
+  second.join();
+  CAF_REQUIRE(first.value && other->value);
+  CAF_CHECK_EQUAL(first.value->id, other->value->id);
+
+  const auto nodes = client->ask(list_nodes{});
+  CAF_REQUIRE(nodes.value);
+  CAF_CHECK_EQUAL(nodes.value->items.size(), 3u);
+  CAF_CHECK(nodes.value->items[0].is_connected);
+  remote.take();
+  control(fakes.url() + "/sandbox/panel/nodes/" + to_string(nodes.value->items[0].id), {{"is_connected", false}});
+  CAF_CHECK(!client->ask(list_nodes{}).value->items[0].is_connected);
+
+  const auto hooks = wait_for(remote, 1);
+  const auto is_node = [](const incoming& hook) { return hook.document()["scope"] == "node"; };
+  const auto hook = std::find_if(hooks.begin(), hooks.end(), is_node);
+  CAF_REQUIRE(hook != hooks.end());
+  CAF_CHECK(client->ask(read_webhook{hook->body, hook->headers}).value->about == hint::node_changed);
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()
