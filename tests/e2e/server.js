@@ -101,7 +101,7 @@ export class Server {
    */
   constructor({ settings = {}, environment = {}, directory, sandbox = true } = {}) {
     Object.assign(this, { settings, environment, sandbox, directory: directory ?? fresh_directory() });
-    this.log_file = this.directory + ".log";
+    this.log_file = join(this.directory, "log");
   }
 
   get data() {
@@ -109,7 +109,7 @@ export class Server {
   }
 
   get log() {
-    return readFileSync(this.log_file, "utf8");
+    return this.last_log ?? readFileSync(this.log_file, "utf8");
   }
 
   /** The lines of the log that are ours, parsed. */
@@ -162,6 +162,7 @@ export class Server {
       await eventually(() => assert.deepEqual(processes_of(this.directory), []), 10);
     } finally {
       for (const left of processes_of(this.directory)) process.kill(Number(left.split(" ")[0]), "SIGKILL");
+      if (this.process) this.last_log = this.log;
       rmSync(this.directory, { recursive: true, force: true });
     }
   }
@@ -294,7 +295,7 @@ export function assert_error(answer, status, code) {
   return answer.body;
 }
 
-/** The names of the fields that a 422 complains of, sorted. */
+/** The names of the fields that a 422 complains of, sorted; a field may be broken in several ways. */
 export function broken_fields(answer) {
   const body = assert_error(answer, 422);
   for (const { loc, msg, type } of body.errors) {
@@ -302,5 +303,5 @@ export function broken_fields(answer) {
     assert.equal(typeof msg, "string");
     assert.equal(typeof type, "string");
   }
-  return body.errors.map(({ loc }) => loc.slice(1).join(".")).sort();
+  return [...new Set(body.errors.map(({ loc }) => loc.slice(1).join(".")))].sort();
 }
