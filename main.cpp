@@ -54,9 +54,10 @@ constexpr int exit_temporary = 75, exit_gave_up = 70;
 
 std::size_t or_else(std::size_t setting, std::size_t automatic) { return setting ? setting : automatic; }
 
-std::string public_url(const config::settings& settings) {
-  auto& http = settings.http;
-  return http.public_url.empty() ? "http://" + http.address + ":" + std::to_string(http.port) : http.public_url;
+/// What the document's paths are relative to; "/" is wherever the document itself was read from, so that the page to
+/// try the API works under every name of this server.
+std::string document_base(const config::settings& settings) {
+  return settings.http.public_url.empty() ? "/" : settings.http.public_url;
 }
 
 std::size_t cores() { return std::max(1u, std::thread::hardware_concurrency()); }
@@ -269,7 +270,7 @@ private:
                       handle<monitoring::monitoring_actor>("monitoring")};
     http::system::add_health(routes_, {web_, tree_.board(), handle<database_actor>("database"), handle<outbox::outbox_actor>("outbox")});
     http::mobile::add_all(routes_, who);
-    http::system::add_documentation(routes_, http::mobile::socket_paths(), public_url(settings_));
+    http::system::add_documentation(routes_, http::mobile::socket_paths(), document_base(settings_));
     web_.observe.watch(routes_);
   }
 
@@ -412,7 +413,7 @@ int doctor(const config::settings& settings, const std::string& what) {
 int print_openapi(const config::settings& settings) {
   http::router routes;
   http::mobile::add_all(routes, {});
-  std::cout << http::make_openapi(routes, http::mobile::socket_paths(), public_url(settings)) << '\n';
+  std::cout << http::make_openapi(routes, http::mobile::socket_paths(), document_base(settings)) << '\n';
   return 0;
 }
 
