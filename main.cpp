@@ -190,7 +190,8 @@ private:
       return outbox::spawn_outbox(self, context(pulse),
                                   {handle<mail::mail_actor>("mail"), handle<subscriptions::subscriptions_actor>("subscriptions"),
                                    handle<payments::payments_actor>("payments")},
-                                  {.lease = std::chrono::ceil<std::chrono::seconds>(settings_.outbox.lease)});
+                                  {.at_once = static_cast<int>(settings_.outbox.workers),
+                                   .lease = std::chrono::ceil<std::chrono::seconds>(settings_.outbox.lease)});
     });
     return addresses_.size();
   }
