@@ -8,10 +8,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 
 import { open_socket } from "./socket.js";
 
-export const binary = process.env.BACKSTAY_BINARY ?? join(import.meta.dirname ?? ".", "../../build/backstay");
+export const root = fileURLToPath(new URL("../..", import.meta.url));
+
+export const binary = process.env.BACKSTAY_BINARY ?? join(root, "build/backstay");
 
 export const password = "Correct-Horse-7-Battery";
 
