@@ -86,7 +86,7 @@ database_home open_database(const config::settings& settings) {
 class house {
 public:
   house(config::settings settings, database_home home, clock_handle clock)
-      : settings_(std::move(settings)), home_(std::move(home)), clock_(std::move(clock)), system_(configure(actors_config_)),
+      : settings_(std::move(settings)), home_(std::move(home)), clock_(std::move(clock)), system_(configure(actors_config_, settings_)),
         tree_(system_, [](const vitals& who) { give_up(who); }), tree_size_(plan()),
         web_{settings_, io_, clock_, http::gateway{gateway_},
              handle<sessions::sessions_actor>("sessions"), handle<idempotency::idempotency_actor>("idempotency")} {}
@@ -130,7 +130,10 @@ private:
     std::this_thread::sleep_for(50ms); // the last answers and close frames are on their way
   }
 
-  static caf::actor_system_config& configure(caf::actor_system_config& config) {
+  /// One core is left to the HTTP thread. With the sandbox there is a second thread: an actor may be stalled on purpose.
+  static caf::actor_system_config& configure(caf::actor_system_config& config, const config::settings& settings) {
+    auto automatic = std::max<std::size_t>(settings.sandbox.enabled ? 2 : 1, cores() - 1);
+    config.set("scheduler.max-threads", or_else(settings.actors.threads, automatic));
     config.set("scheduler.policy", caf::atom("sharing")); // idles at 0 %; `stealing` polls
     config.set("logger.verbosity", caf::atom("quiet"));
     return config;
