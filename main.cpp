@@ -136,9 +136,11 @@ private:
     std::this_thread::sleep_for(50ms); // the last answers and close frames are on their way
   }
 
+  /// One core is left to the HTTP thread. With the sandbox there is a second thread: an actor may be stalled on purpose.
   static caf::actor_system_config& configure(caf::actor_system_config& config, const config::settings& settings) {
+    auto automatic = std::max<std::size_t>(settings.sandbox.enabled ? 2 : 1, cores() - 1);
+    config.set("scheduler.max-threads", or_else(settings.actors.threads, automatic));
     config.set("scheduler.policy", caf::atom("sharing")); // idles at 0 %; `stealing` polls
-    config.set("scheduler.max-threads", or_else(settings.actors.threads, std::max<std::size_t>(1, cores() - 1)));
     config.set("logger.verbosity", caf::atom("quiet"));
     return config;
   }

@@ -149,18 +149,17 @@ auto create(self_pointer self, const create_payment& request) {
 
 // ---- Reading
 
-looked_up look_up(transaction& tx, const get_payment& request, timestamp now) {
+store::record look_up(transaction& tx, const get_payment& request) {
   std::optional<account_id> owner;
   if (!request.caller.may(permission::payment_read)) owner = request.caller.account;
   auto row = is_plausible_id(request.id) ? store::find(tx, request.id, owner) : std::nullopt;
   if (!row) fail(ec::not_found, "Invoice " + request.id + " not found", "PAYMENT_NOT_FOUND");
-  bool waits = row->state == state::pending;
-  return {*row, waits && store::take_look(tx, row->id, now, check_pause)};
+  return *row;
 }
 
-/// A buyer who comes back from the provider wants to see it at once; but a slow provider must not keep him waiting.
-void check_at_provider(self_pointer self, const store::record& row, payment_promise promise) {
-  instead<payment> as_it_is{promise, row};
+using shows_row = instead<payment>;
+
+void check_at_provider(self_pointer self, const store::record& row, shows_row as_it_is) {
   auto& provider = provider_named(self, row.provider, ec::unavailable);
   ask(self, provider, check_patience, list_charges{{row.external_id}}, as_it_is,
       [self, row, as_it_is](charge_list& found) mutable {
@@ -171,16 +170,27 @@ void check_at_provider(self_pointer self, const store::record& row, payment_prom
       });
 }
 
-auto get(self_pointer self, const get_payment& request) {
-  auto promise = self->make_response_promise<payment>();
+/// A buyer who comes back from the provider wants to see it at once; but a slow provider must not keep him waiting.
+void check_when_due(self_pointer self, const store::record& row, shows_row as_it_is) {
   auto& context = self->state.context;
   transact(
-      self, context.database, [request, now = context.now()](transaction& tx) { return look_up(tx, request, now); },
-      promise,
-      [self, promise](looked_up& found) mutable {
-        bool asks = found.may_ask && self->state.deps.providers.contains(found.row.provider);
-        if (asks) check_at_provider(self, found.row, promise);
-        else promise.deliver(payment{found.row});
+      self, context.database,
+      [id = row.id, now = context.now()](transaction& tx) { return store::take_look(tx, id, now, check_pause); },
+      as_it_is, [self, row, as_it_is](bool& is_due) mutable {
+        if (is_due) check_at_provider(self, row, as_it_is);
+        else as_it_is.deliver({});
+      });
+}
+
+/// A settled payment costs one round trip to the database.
+auto get(self_pointer self, const get_payment& request) {
+  auto promise = self->make_response_promise<payment>();
+  query(
+      self, self->state.context.database, [request](transaction& tx) { return look_up(tx, request); }, promise,
+      [self, promise](store::record& row) mutable {
+        bool may_have_news = row.state == state::pending && self->state.deps.providers.contains(row.provider);
+        if (may_have_news) check_when_due(self, row, {promise, row});
+        else promise.deliver(payment{row});
       });
   return promise;
 }

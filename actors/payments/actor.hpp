@@ -44,10 +44,4 @@ full_payments_actor::behavior_type payments(full_payments_actor::stateful_pointe
 /// For a guardian. The handle can be cast to `payments_actor`.
 caf::actor spawn_payments(caf::scheduled_actor* parent, domain_context context, payments_dependencies deps);
 
-/// What the database answers when a payment is looked up; tests answer in its place.
-struct looked_up {
-  store::record row;
-  bool may_ask = false; ///< it waits for the buyer, and nobody asked the provider just now
-};
-
 } // namespace backstay::payments

@@ -289,16 +289,33 @@ CAF_TEST(a check that fails anywhere shows the row as it is) {
     auto answer = ask(get_payment{{}, "1"}, time);
     return answer.reply && answer.reply->state == state::pending;
   };
-  looked_up waiting{row_in(state::pending, "1"), true};
+  auto waiting = row_in(state::pending, "1");
   database.returns(waiting);
+  database.fails(ec::unavailable); // when asking whether it is time
+  CAF_CHECK(check());
+  database.returns(waiting);
+  database.returns(false); // not yet
+  CAF_CHECK(check());
+  database.returns(waiting);
+  database.returns(true);
   database.fails(ec::in_doubt); // when applying
   CAF_CHECK(check());
   failure = ec::upstream;
   database.returns(waiting);
+  database.returns(true);
   CAF_CHECK(check());
   hangs = true;
   database.returns(waiting);
+  database.returns(true);
   CAF_CHECK(check(1500ms));
+}
+
+CAF_TEST(a settled payment is one question to the database) {
+  database.returns(row_in(state::paid, "1"));
+  auto answer = ask(get_payment{{}, "1"});
+  CAF_REQUIRE(answer.reply);
+  CAF_CHECK_EQUAL(answer.reply->state, state::paid);
+  CAF_CHECK_EQUAL(*database.asked, 1);
 }
 
 CAF_TEST(a webhook that cannot be stored is an error to the provider) {

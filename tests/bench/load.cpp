@@ -1,0 +1,165 @@
+// Sends one GET again and again over kept-alive connections of loopback, and checks that every answer is a 200.
+//
+//   load PORT PATH AUTHORIZATION CONNECTIONS SECONDS RATE
+//
+// RATE 0: closed loop, each connection asks again as soon as it is answered. Otherwise that many requests a second are
+// due, evenly spaced, whether or not the server keeps up; latency counts from the moment a request was due, so that a
+// stall is felt by all that should have been sent meanwhile ("coordinated omission").
+//
+// Prints one line of JSON: answers, bad (not 200, or lost), seconds, and in microseconds p50 and p99.
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <strings.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace {
+
+using namespace std::chrono_literals;
+using clock_type = std::chrono::steady_clock;
+using moment = clock_type::time_point;
+
+/// The length of the first whole answer in `text`; 0 when it is not all there yet.
+std::size_t answer_length(std::string_view text) {
+  constexpr std::string_view name = "\r\ncontent-length:";
+  auto header_end = text.find("\r\n\r\n");
+  if (header_end == text.npos) return 0;
+  for (std::size_t at = text.find("\r\n"); at < header_end; at = text.find("\r\n", at + 2)) {
+    if (strncasecmp(text.data() + at, name.data(), name.size()) != 0) continue;
+    auto total = header_end + 4 + std::strtoull(text.data() + at + name.size(), nullptr, 10);
+    return text.size() < total ? 0 : total;
+  }
+  throw std::runtime_error{"an answer without Content-Length"};
+}
+
+int connect_to(std::uint16_t port) {
+  int link = socket(AF_INET, SOCK_STREAM, 0), yes = 1;
+  sockaddr_in where{};
+  where.sin_family = AF_INET;
+  where.sin_port = htons(port);
+  where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (link < 0 || connect(link, reinterpret_cast<sockaddr*>(&where), sizeof where) != 0)
+    throw std::runtime_error{"cannot connect"};
+  setsockopt(link, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+  return link;
+}
+
+struct connection {
+  int link;
+  bool busy = false;
+  moment due{}; ///< when the request in flight should have been sent
+  std::string received{};
+};
+
+class generator {
+public:
+  generator(std::uint16_t port, std::string request, std::size_t connections, double rate)
+      : request_(std::move(request)), interval_(rate > 0 ? 1e9 / rate : 0) {
+    for (std::size_t i = 0; i < connections; ++i) connections_.push_back({connect_to(port)});
+    for (auto& c : connections_) polled_.push_back({c.link, POLLIN, 0});
+  }
+
+  void run(std::chrono::duration<double> length) {
+    begun_ = clock_type::now();
+    auto end = begun_ + std::chrono::duration_cast<clock_type::duration>(length);
+    for (auto now = begun_; now < end; now = clock_type::now()) {
+      send_due(now);
+      wait();
+    }
+    ended_ = clock_type::now();
+  }
+
+  void report() {
+    auto at = [&](double share) {
+      auto place = latencies_.begin() + static_cast<std::ptrdiff_t>(share * static_cast<double>(latencies_.size()));
+      if (place == latencies_.end()) return 0.0;
+      std::nth_element(latencies_.begin(), place, latencies_.end());
+      return std::chrono::duration<double, std::micro>(*place).count();
+    };
+    std::printf(R"({"answers": %zu, "bad": %zu, "seconds": %.6f, "p50": %.1f, "p99": %.1f})"
+                "\n",
+                latencies_.size(), bad_, std::chrono::duration<double>(ended_ - begun_).count(), at(0.5), at(0.99));
+  }
+
+private:
+  moment next_due() const {
+    return begun_ + std::chrono::nanoseconds{static_cast<std::int64_t>(interval_ * static_cast<double>(sent_))};
+  }
+
+  void send_due(moment now) {
+    for (auto& c : connections_) {
+      auto due = interval_ > 0 ? next_due() : now;
+      if (due > now) return;
+      if (c.busy) continue;
+      if (write(c.link, request_.data(), request_.size()) != static_cast<ssize_t>(request_.size()))
+        throw std::runtime_error{"cannot send"};
+      c.busy = true;
+      c.due = due;
+      ++sent_;
+    }
+  }
+
+  /// For answers; in the open loop, with a connection to spare, no longer than until the next request is due.
+  void wait() {
+    auto patience = std::chrono::nanoseconds{100ms};
+    bool may_send =
+        interval_ > 0 && std::any_of(connections_.begin(), connections_.end(), [](auto& c) { return !c.busy; });
+    if (may_send) patience = std::clamp<std::chrono::nanoseconds>(next_due() - clock_type::now(), 0ns, patience);
+    timespec limit{0, patience.count()};
+    if (ppoll(polled_.data(), polled_.size(), &limit, nullptr) <= 0) return;
+    for (std::size_t i = 0; i < polled_.size(); ++i)
+      if (polled_[i].revents) receive(connections_[i]);
+  }
+
+  void receive(connection& c) {
+    char buffer[16384];
+    auto count = read(c.link, buffer, sizeof buffer);
+    if (count <= 0) throw std::runtime_error{"the server closed a connection"};
+    c.received.append(buffer, static_cast<std::size_t>(count));
+    auto length = answer_length(c.received);
+    if (length == 0) return;
+    if (length != c.received.size()) throw std::runtime_error{"more came than one answer"};
+    bad_ += !c.received.starts_with("HTTP/1.1 200 ");
+    latencies_.push_back(clock_type::now() - c.due);
+    c.received.clear();
+    c.busy = false;
+  }
+
+  std::string request_;
+  double interval_; ///< nanoseconds between two requests; 0: closed loop
+  std::vector<connection> connections_;
+  std::vector<pollfd> polled_;
+  std::vector<clock_type::duration> latencies_;
+  std::size_t sent_ = 0, bad_ = 0;
+  moment begun_{}, ended_{};
+};
+
+} // namespace
+
+int main(int count, char** arguments) {
+  if (count != 7) return std::fputs("usage: load PORT PATH AUTHORIZATION CONNECTIONS SECONDS RATE\n", stderr), 2;
+  std::string request = std::string{"GET "} + arguments[2] + " HTTP/1.1\r\nHost: localhost\r\n";
+  if (*arguments[3]) request += std::string{"Authorization: "} + arguments[3] + "\r\n";
+  prctl(PR_SET_TIMERSLACK, 1000); // nanoseconds: the default of 50 µs would be most of what is measured
+  try {
+    generator load{static_cast<std::uint16_t>(std::atoi(arguments[1])), request + "\r\n",
+                   static_cast<std::size_t>(std::atoi(arguments[4])), std::atof(arguments[6])};
+    load.run(std::chrono::duration<double>{std::atof(arguments[5])});
+    load.report();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "load: %s\n", error.what());
+    return 1;
+  }
+}
