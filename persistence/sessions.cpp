@@ -7,6 +7,8 @@
 #include "persistence/accounts.hpp"
 #include "persistence/transaction.hpp"
 
+#include <algorithm>
+
 namespace backstay::sessions::store {
 
 namespace {

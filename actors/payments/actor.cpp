@@ -70,6 +70,9 @@ void apply_seen(self_pointer self, const std::string& provider, const charge& se
       });
 }
 
+/// The provider's clock may be behind ours.
+find_charge lost_charge(const store::record& row) { return {row.id, row.created_at - 5min}; }
+
 // ---- Creating
 
 /// Answers with the row as the charge left it.
@@ -90,7 +93,9 @@ struct lost_create {
     auto what = describe(error);
     bool executed = !is_certainly_not_executed(what.code);
     if (executed && what.code != ec::upstream) what = {.code = ec::timeout};
-    auto outcome = executed ? state::unknown : state::failed;
+    // An earlier try may still be on its way to the provider.
+    bool is_first_try = row.tried_at == row.created_at;
+    auto outcome = executed || !is_first_try ? state::unknown : state::failed;
     auto& context = self->state.context;
     auto answer = to_error(std::move(what));
     transact(
@@ -115,11 +120,10 @@ void create_at_provider(self_pointer self, const store::record& row, std::chrono
 /// The provider may have made the charge already: it is looked for before another one is asked for.
 void find_or_create(self_pointer self, const store::record& row, payment_promise promise) {
   auto& provider = provider_named(self, row.provider, ec::unavailable);
-  ask(self, provider, resume_patience, find_charge{row.id, row.created_at}, promise,
-      [self, row, promise](charge_list& found) {
-        if (found.items.empty()) create_at_provider(self, row, resume_patience, promise);
-        else answer_applied(self, row, best_of(found.items), promise);
-      });
+  ask(self, provider, resume_patience, lost_charge(row), promise, [self, row, promise](charge_list& found) {
+    if (found.items.empty()) create_at_provider(self, row, resume_patience, promise);
+    else answer_applied(self, row, best_of(found.items), promise);
+  });
 }
 
 void go_on(self_pointer self, const begun& begun, payment_promise promise) {
@@ -304,7 +308,7 @@ void ask_about(self_pointer self, const provider_actor& provider, const rows& du
   list_charges question;
   for (auto& row : due) {
     if (row.external_id.empty()) {
-      ask(self, provider, background_patience, find_charge{row.id, row.created_at}, ask_later{self, {row}},
+      ask(self, provider, background_patience, lost_charge(row), ask_later{self, {row}},
           [self, row, looked_at](charge_list& found) { reconcile(self, {row}, found.items, looked_at); });
       continue;
     }

@@ -102,6 +102,11 @@ void settle(transaction& tx, store::record& row, timestamp now) {
   row.settled_at = now;
 }
 
+void put_before_a_person(store::record& row, const std::string& why) {
+  if (row.review.find(why) != std::string::npos) return; // seen again
+  row.review += (row.review.empty() ? "" : "; ") + why;
+}
+
 void take_identity(store::record& row, const charge& seen) {
   row.external_id = seen.external_id;
   if (!seen.url.empty()) row.payment_url = seen.url;
@@ -121,7 +126,7 @@ void end(store::record& row, state last) {
 }
 
 void take(transaction& tx, step what, store::record& row, const charge& seen, timestamp now) {
-  if (what == step::hold || what == step::review) row.review = reason(row, seen);
+  if (what == step::hold || what == step::review) put_before_a_person(row, reason(row, seen));
   if (what != step::review) take_identity(row, seen);
   switch (what) {
   case step::await:

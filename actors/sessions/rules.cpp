@@ -111,7 +111,7 @@ fault code_fault(code_verdict verdict, const code_record& record) {
 }
 
 code_sent count_resend(resend_record& record, timestamp now) {
-  if (now - record.window_started_at >= resend_window) record = {.window_started_at = now};
+  if (record.count == 0 || now - record.window_started_at >= resend_window) record = {.window_started_at = now};
   auto next = [&] {
     return record.count < resends_per_window ? record.last_at + resend_pause : record.window_started_at + resend_window;
   };

@@ -109,8 +109,8 @@ fault code_fault(code_verdict verdict, const code_record& record);
 
 /// The resends of one address.
 struct resend_record {
-  timestamp window_started_at;
-  int count = 0; ///< in that window
+  timestamp window_started_at; ///< by the first resend
+  int count = 0;               ///< in that window
   timestamp last_at;
 };
 

@@ -1,0 +1,201 @@
+#define CAF_SUITE accounts
+
+#include "actors/accounts/actor.hpp"
+#include "actors/accounts/rules.hpp"
+#include "tests/actors/scene.hpp"
+
+#include <algorithm>
+
+#include "caf/test/dsl.hpp"
+
+using namespace backstay;
+using namespace backstay::accounts;
+
+namespace {
+
+struct scripted_hashing {
+  int jobs = 0;
+  fault refusal{.code = ec::none};
+};
+
+hashing::hashing_actor::behavior_type hasher_of(std::shared_ptr<scripted_hashing> play) {
+  return {[play](const hashing::password_job& job) -> caf::result<hashing::verdict> {
+    ++play->jobs;
+    if (play->refusal.code != ec::none) return to_error(play->refusal);
+    return hashing::verdict{.hash = "hash of " + job.password.reveal()};
+  }};
+}
+
+struct fixture : scene {
+  accounts_actor start(bool registration_enabled = true) {
+    auto terms = std::make_shared<const sessions::store::terms>(
+        sessions::store::terms{.keys = sessions::keyring{{secret{std::string(32, 'k')}}}});
+    return on_stage(
+        sys.spawn(accounts::accounts, context,
+                  accounts_dependencies{on_stage(sys.spawn(hasher_of, hashing)), terms, registration_enabled}));
+  }
+
+  std::shared_ptr<scripted_hashing> hashing = std::make_shared<scripted_hashing>();
+};
+
+register_account bob() {
+  return {.login = "bob", .email = "bob@example.org", .password = secret{"purple-Elephant-42"}};
+}
+
+/// The fields that break rules, in order, each once a problem.
+std::string broken(const register_account& command) {
+  std::string fields;
+  for (auto& problem : problems_of(command)) fields += (fields.empty() ? "" : " ") + problem.location.at(1);
+  return fields;
+}
+
+std::size_t password_flaws(const std::string& password, const std::string& email = "", bool strong = false) {
+  return password_problems(secret{password}, email, strong).size();
+}
+
+} // namespace
+
+CAF_TEST(e - mail addresses) {
+  for (auto good : {"bob@example.org", "a.b+c@x-y.example.org", "bob@localhost", "B@1.de", "o'neil@example.org"})
+    CAF_CHECK(is_email(good));
+  for (auto bad :
+       {"", "bob", "@example.org", "bob@", "bob@example", "a@b@example.org", "bob@example..org", ".bob@example.org",
+        "bob.@example.org", "bo b@example.org", "bob@exa mple.org", "bob@-x.org", "bob@x-.org", "bob@example.org\n",
+        "b\xc3\xb6"
+        "b@example.org",
+        "\"bob\"@example.org", "bob@example.org>"})
+    CAF_CHECK(!is_email(bad));
+  CAF_CHECK(is_email(std::string(64, 'a') + "@example.org"));
+  CAF_CHECK(!is_email(std::string(65, 'a') + "@example.org"));
+  std::string domain;
+  while (domain.size() < 240) domain += "abcdefghi.";
+  CAF_CHECK(is_email("bobby@" + domain + "organism")); // 254 characters
+  CAF_CHECK(!is_email("bobby@" + domain + "organisms"));
+}
+
+CAF_TEST(logins) {
+  CAF_CHECK(is_login("bob") && is_login("_B0b_") && is_login(std::string(50, 'x')));
+  CAF_CHECK(!is_login("bo") && !is_login(std::string(51, 'x')) && !is_login("bo b") && !is_login("bob@"));
+}
+
+CAF_TEST(derived logins are valid and differ) {
+  for (auto email : {"bob@example.org", "o'neil.x@example.org", "x@example.org"}) {
+    auto logins = logins_from(email);
+    CAF_CHECK(logins.size() >= 4);
+    CAF_CHECK(std::all_of(logins.begin(), logins.end(), is_login));
+  }
+  auto first = [](std::string_view email) { return logins_from(email).front(); };
+  CAF_CHECK_EQUAL(first("bob@example.org"), "bob");
+  CAF_CHECK_EQUAL(first("o'neil.x@example.org"), "o_neil_x");
+  CAF_CHECK(first("x@example.org").starts_with("x_"));
+  auto longest = logins_from(std::string(64, 'a') + "@example.org");
+  CAF_CHECK(std::all_of(longest.begin(), longest.end(), is_login));
+}
+
+CAF_TEST(passwords have 8 to 128 characters and not bytes) {
+  CAF_CHECK_EQUAL(password_flaws("grqvZk7"), 1u);
+  CAF_CHECK_EQUAL(password_flaws("grqvZk7w"), 0u);
+  std::string letter = "\xc3\xa4", seven, eight, longest;
+  for (int i = 0; i < 7; ++i) seven += letter;
+  eight = seven + letter;
+  for (int i = 0; i < 128; ++i) longest += letter;
+  CAF_CHECK_EQUAL(password_flaws(seven), 1u);
+  CAF_CHECK_EQUAL(password_flaws(eight), 0u);
+  CAF_CHECK_EQUAL(password_flaws(longest), 0u);
+  CAF_CHECK_EQUAL(password_flaws(longest + letter), 1u);
+}
+
+CAF_TEST(passwords are not the name in the e - mail address) {
+  CAF_CHECK_EQUAL(password_flaws("xxBobby99-z", "bobby@example.org"), 1u);
+  CAF_CHECK_EQUAL(password_flaws("xxBobby99-z", "ann@example.org"), 0u);
+  CAF_CHECK_EQUAL(password_flaws("xxbob99-zzz", "bob@example.org"), 0u); // too short a name to forbid
+  CAF_CHECK_EQUAL(password_flaws("xxBobby99-z", ""), 0u);
+}
+
+CAF_TEST(common passwords are known in whatever case) {
+  for (auto common : {"password", "PassWord1", "12345678", "iloveyou", "qwertyuiop", "letmein123"})
+    CAF_CHECK(is_common(common));
+  CAF_CHECK(!is_common("") && !is_common("purple-Elephant-42"));
+  CAF_CHECK_EQUAL(password_flaws("Password1"), 1u);
+}
+
+CAF_TEST(a strong password has 12 characters of four kinds) {
+  CAF_CHECK_EQUAL(password_flaws("purple-Elephant-42", "", true), 0u);
+  CAF_CHECK_EQUAL(password_flaws("purple-Ele4", "", true), 1u);
+  CAF_CHECK_EQUAL(password_flaws("purple-elephant-42", "", true), 1u);
+  CAF_CHECK_EQUAL(password_flaws("PURPLE-ELEPHANT-42", "", true), 1u);
+  CAF_CHECK_EQUAL(password_flaws("purple-Elephant-xx", "", true), 1u);
+  CAF_CHECK_EQUAL(password_flaws("purpleXElephantX42", "", true), 1u);
+  CAF_CHECK_EQUAL(password_flaws("aaaaaaaaaaaa", "", true), 3u);
+}
+
+CAF_TEST(every broken field is named at once) {
+  CAF_CHECK_EQUAL(broken(bob()), "");
+  CAF_CHECK_EQUAL(
+      broken({.login = "b!", .email = "bob", .password = secret{"x"}, .locale = "?", .tos_accepted = false}),
+      "password login email locale tos_accepted");
+  CAF_CHECK_EQUAL(broken({.password = secret{"purple-Elephant-42"}}), "email");
+  CAF_CHECK_EQUAL(broken({.login = "bob", .password = secret{"purple-Elephant-42"}}), "");
+}
+
+CAF_TEST_FIXTURE_SCOPE(accounts_tests, fixture)
+
+CAF_TEST(a registration is admitted and hashed and stored) {
+  database.returns(outcome<done>{});
+  database.returns(registered{.account = {.login = "bob"}});
+  CAF_CHECK_EQUAL(answer_of(start(), bob()).account.login, "bob");
+  CAF_CHECK_EQUAL(hashing->jobs, 1);
+  CAF_CHECK_EQUAL(*database.asked, 2);
+}
+
+CAF_TEST(what breaks rules touches neither database nor hashing) {
+  auto command = bob();
+  command.password = secret{"x"};
+  auto refusal = fault_of(start(), command);
+  CAF_CHECK(refusal.code == ec::invalid);
+  CAF_CHECK(refusal.problems.at(0).location == (std::vector<std::string>{"body", "password"}));
+  CAF_CHECK_EQUAL(*database.asked + hashing->jobs, 0);
+}
+
+CAF_TEST(registration can be switched off) {
+  CAF_CHECK(fault_of(start(false), bob()).code == ec::forbidden);
+  CAF_CHECK_EQUAL(*database.asked, 0);
+}
+
+CAF_TEST(for a taken name nothing is hashed) {
+  database.returns(outcome<done>{fault{.code = ec::conflict, .name = "EMAIL_EXISTS"}});
+  auto refusal = fault_of(start(), bob());
+  CAF_CHECK(refusal.code == ec::conflict);
+  CAF_CHECK_EQUAL(refusal.name, "EMAIL_EXISTS");
+  CAF_CHECK_EQUAL(hashing->jobs, 0);
+}
+
+CAF_TEST(a name that was taken in between is a conflict) {
+  database.returns(outcome<done>{});
+  database.fails(ec::conflict);
+  CAF_CHECK(fault_of(start(), bob()).code == ec::conflict);
+}
+
+CAF_TEST(a full hashing queue refuses the registration) {
+  hashing->refusal = {.code = ec::overloaded};
+  database.returns(outcome<done>{});
+  CAF_CHECK(fault_of(start(), bob()).code == ec::overloaded);
+  CAF_CHECK_EQUAL(*database.asked, 1);
+}
+
+CAF_TEST(failures of the database are told as they are) {
+  auto actor = start();
+  for (auto code : {ec::unavailable, ec::overloaded, ec::timeout, ec::in_doubt}) {
+    database.fails(code);
+    CAF_CHECK(fault_of(actor, bob()).code == code);
+    database.returns(outcome<done>{});
+    database.fails(code);
+    CAF_CHECK(fault_of(actor, bob()).code == code);
+    database.fails(code);
+    CAF_CHECK(fault_of(actor, get_account{}).code == code);
+  }
+  database.returns(sessions::account{.login = "bob"});
+  CAF_CHECK_EQUAL(answer_of(actor, get_account{}).login, "bob");
+}
+
+CAF_TEST_FIXTURE_SCOPE_END()
