@@ -54,9 +54,10 @@ constexpr int exit_temporary = 75, exit_gave_up = 70;
 
 std::size_t or_else(std::size_t setting, std::size_t automatic) { return setting ? setting : automatic; }
 
-std::string public_url(const config::settings& settings) {
-  auto& http = settings.http;
-  return http.public_url.empty() ? "http://" + http.address + ":" + std::to_string(http.port) : http.public_url;
+/// What the document's paths are relative to; "/" is wherever the document itself was read from, so that the page to
+/// try the API works under every name of this server.
+std::string document_base(const config::settings& settings) {
+  return settings.http.public_url.empty() ? "/" : settings.http.public_url;
 }
 
 std::size_t cores() { return std::max(1u, std::thread::hardware_concurrency()); }
@@ -87,7 +88,7 @@ class house {
 public:
   house(config::settings settings, database_home home, clock_handle clock)
       : settings_(std::move(settings)), home_(std::move(home)), clock_(std::move(clock)),
-        system_(configure(actors_config_)), tree_(system_, [](const vitals& who) { give_up(who); }),
+        system_(configure(actors_config_, settings_)), tree_(system_, [](const vitals& who) { give_up(who); }),
         tree_size_(plan()), web_{settings_,
                                  io_,
                                  clock_,
@@ -135,8 +136,9 @@ private:
     std::this_thread::sleep_for(50ms); // the last answers and close frames are on their way
   }
 
-  static caf::actor_system_config& configure(caf::actor_system_config& config) {
+  static caf::actor_system_config& configure(caf::actor_system_config& config, const config::settings& settings) {
     config.set("scheduler.policy", caf::atom("sharing")); // idles at 0 %; `stealing` polls
+    config.set("scheduler.max-threads", or_else(settings.actors.threads, std::max<std::size_t>(1, cores() - 1)));
     config.set("logger.verbosity", caf::atom("quiet"));
     return config;
   }
@@ -198,7 +200,9 @@ private:
     add("idempotency", true,
         [this](auto* self, auto pulse) { return idempotency::spawn_idempotency(self, context(pulse), {}); });
     add("subscriptions", true, [this](auto* self, auto pulse) {
-      return subscriptions::spawn_subscriptions(self, context(pulse), {handle<panel::panel_actor>("panel")});
+      return subscriptions::spawn_subscriptions(
+          self, context(pulse),
+          {handle<panel::panel_actor>("panel"), std::chrono::ceil<std::chrono::seconds>(settings_.panel.cache)});
     });
     add("payments", true, [this](auto* self, auto pulse) {
       return payments::spawn_payments(self, context(pulse), payment_dependencies());
@@ -296,7 +300,7 @@ private:
     http::system::add_health(
         routes_, {web_, tree_.board(), handle<database_actor>("database"), handle<outbox::outbox_actor>("outbox")});
     http::mobile::add_all(routes_, who);
-    http::system::add_documentation(routes_, http::mobile::socket_paths(), public_url(settings_));
+    http::system::add_documentation(routes_, http::mobile::socket_paths(), document_base(settings_));
     web_.observe.watch(routes_);
   }
 
@@ -440,7 +444,7 @@ int doctor(const config::settings& settings, const std::string& what) {
 int print_openapi(const config::settings& settings) {
   http::router routes;
   http::mobile::add_all(routes, {});
-  std::cout << http::make_openapi(routes, http::mobile::socket_paths(), public_url(settings)) << '\n';
+  std::cout << http::make_openapi(routes, http::mobile::socket_paths(), document_base(settings)) << '\n';
   return 0;
 }
 

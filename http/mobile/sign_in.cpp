@@ -2,12 +2,21 @@
 #include "http/mobile/family.hpp"
 #include "http/mobile/shapes.hpp"
 
+#include <algorithm>
+
 namespace backstay::http::mobile {
 
 namespace {
 
 using accounts::register_account;
 using sessions::signed_in;
+
+bool is_digits(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+constexpr rule mailed_code{
+    .low = 6, .high = 6, .accepts = is_digits, .expectation = "six digits", .pattern = "^[0-9]{6}$"};
 
 constexpr shape device{
     field("device_id", &sessions::device::device_id, length(36, 36), "UUID v4 made by the app"),
@@ -172,8 +181,7 @@ constexpr std::tuple sign_in_endpoints{
         answers(200, session),
         fails(400, "OTP_INVALID, OTP_NOT_FOUND, OTP_EXPIRED or ALREADY_VERIFIED, with `attempts_remaining`"),
         fails(429, "OTP_EXHAUSTED"), from_json("email", &sessions::verify_code::email, length(3, 254)),
-        from_json("code", &sessions::verify_code::code, rule{.low = 6, .high = 6, .pattern = "^[0-9]{6}$"}),
-        from_origin(&sessions::verify_code::origin)),
+        from_json("code", &sessions::verify_code::code, mailed_code), from_origin(&sessions::verify_code::origin)),
 
     post<sessions::resend_code>("/api/v1/auth/resend-otp", allow::anyone, bucket::mail,
                                 "Mail a new code; the old one ends", answers(200, code_sent),
