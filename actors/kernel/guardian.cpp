@@ -35,17 +35,23 @@ milliseconds next_delay(std::size_t deaths) {
   return deaths == 2 ? milliseconds{250} : milliseconds{1000};
 }
 
+/// Sent by nobody: CAF would send the answer back to us as a message, we would forward it to the child, and the error
+/// that comes back for it would end us.
+void remind_to_begin(guardian_pointer self, milliseconds delay) {
+  caf::delayed_anon_send(caf::actor_cast<caf::actor>(self), delay, begin{});
+}
+
 void schedule_restart(guardian_pointer self) {
   auto& state = self->state;
   if (state.deaths.size() <= state.policy.deaths) {
     auto delay = next_delay(state.deaths.size());
     if (delay.count() == 0) return start_child(self);
-    return self->delayed_send(self, delay, begin{});
+    return remind_to_begin(self, delay);
   }
   state.pulse->degraded = true;
   if (state.pulse->critical) return state.give_up(*state.pulse);
   log::error(state.pulse->name, "is degraded after repeated deaths");
-  self->delayed_send(self, state.policy.retry_degraded, begin{});
+  remind_to_begin(self, state.policy.retry_degraded);
 }
 
 void child_died(guardian_pointer self, const caf::error& reason) {
