@@ -82,8 +82,6 @@ const std::string& date_now() {
   return text;
 }
 
-std::string_view view(restinio::string_view_t text) { return {text.data(), text.size()}; }
-
 /// RFC 9110 section 12.5.3: named, and not with a weight of 0.
 bool accepts_gzip(std::string_view codings) {
   while (!codings.empty()) {
