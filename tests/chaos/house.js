@@ -136,8 +136,8 @@ export class House extends Server {
     return given ?? `postgresql:///backstay?host=${encodeURIComponent(this.#postmaster_file[4])}&port=5432&user=backstay`;
   }
 
-  sql(statement) {
-    return psql(this.database_url, statement);
+  sql(statement, database = "backstay") {
+    return psql(this.database_url.replace("///backstay?", `///${database}?`), statement);
   }
 
   async value(statement) {
@@ -157,6 +157,11 @@ export class House extends Server {
     assert.equal(doctor.code, 0, doctor.out + doctor.err);
   }
 
+  /** Moves the clock on, so that what waits for a lease or for its next try is due. */
+  end_leases() {
+    return this.control("POST", "clock", { advance_seconds: 70 });
+  }
+
   // ---- buying
 
   create_payment(who, key = randomUUID(), plan = "Basic Monthly") {
@@ -164,8 +169,12 @@ export class House extends Server {
     return this.post("/api/v1/payments/create", body, who.token, { "idempotency-key": key });
   }
 
-  pay(invoice) {
-    return this.control("POST", `cryptobot/invoices/${invoice}/pay`);
+  /** Invoices that buyers have paid at the provider. */
+  paid = [];
+
+  async pay(invoice) {
+    await this.control("POST", `cryptobot/invoices/${invoice}/pay`);
+    this.paid.push(invoice);
   }
 
   /** Reads the state that we keep; the question after one payment would ask the provider. */
