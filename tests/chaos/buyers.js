@@ -163,10 +163,10 @@ export async function kill_server_under_load(house, { buyers, times }) {
 }
 
 /**
- * Lets `strike` hit the database while buyers buy and others read, sign in and create payments. Everybody is answered,
- * in time and honestly, and served again before half a minute is over.
+ * Lets `strikes` hit while buyers buy and others read, sign in and create payments. Everybody is answered, in time and
+ * honestly, and served again before half a minute is over.
  */
-export async function strike_database_under_load(house, who, strikes) {
+export async function strike_under_load(house, who, strikes) {
   const load = new Buyers(house, 2);
   const calls = {
     plans: () => house.get("/api/v1/plans"),

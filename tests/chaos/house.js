@@ -6,6 +6,7 @@ import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
+import { after, before } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { Server, eventually, plain_environment, run } from "../e2e/server.js";
@@ -14,6 +15,9 @@ import { Server, eventually, plain_environment, run } from "../e2e/server.js";
 const unlimited = Object.fromEntries(
   ["general", "payments", "login_per_address", "mail_per_address", "refresh_per_session"].map((n) => [`limits.${n}`, 1e6]),
 );
+
+/** Everything happens soon, so that a test need not wait for it. */
+export const brisk = { "payments.poll": "100ms", "outbox.lease": "5s" };
 
 /** The answers that tell a client to repeat: nothing was done, or nobody knows. */
 export const is_repeatable = ({ status }) => status === 503 || status === 504;
@@ -152,6 +156,14 @@ export class House extends Server {
     return rows.map(([pid]) => Number(pid));
   }
 
+  async kill_backend() {
+    process.kill((await this.backends())[0], "SIGKILL");
+  }
+
+  kill_postmaster() {
+    process.kill(this.postmaster, "SIGKILL");
+  }
+
   async assert_ledger_clean() {
     const doctor = await run(["doctor", "ledger", ...this.arguments, "--set", "environment=development"]);
     assert.equal(doctor.code, 0, doctor.out + doctor.err);
@@ -220,4 +232,15 @@ export class House extends Server {
     };
     return { answers, stop };
   }
+}
+
+/** For a `describe`: a house that lives as long as its tests, once `prepare` has brought in who lives there. */
+export function with_house(settings, prepare = async () => {}) {
+  const house = new House({ settings });
+  before(async () => {
+    await house.start();
+    await prepare(house);
+  });
+  after(() => house.dispose());
+  return house;
 }
