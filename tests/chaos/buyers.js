@@ -12,15 +12,15 @@ const plan = { name: "Basic Monthly", seconds: 30 * day, cents: 499 };
 
 /** What a client does: repeats what was not done or is unknown, also when nobody is there. */
 async function persist(call) {
-  for (;;) {
+  for (const end = Date.now() + 120_000; Date.now() < end; await sleep(50)) {
     try {
       const answer = await call();
       if (!is_repeatable(answer) && answer.body?.error?.code !== "IDEMPOTENCY_KEY_IN_USE") return answer;
     } catch {
       // the server was killed
     }
-    await sleep(50);
   }
+  throw new Error("a buyer lost patience");
 }
 
 let people = 0;
@@ -150,14 +150,17 @@ export class Buyers {
 export async function kill_server_under_load(house, { buyers, times }) {
   const sandbox = house.sandbox_process;
   const load = new Buyers(house, buyers);
-  for (let i = 0; i < times; ++i) {
-    await sleep(200 + 1000 * Math.random());
-    await house.kill();
-    await house.start();
-    assert.equal(house.sandbox_process, sandbox, "the sandbox has survived");
-    await house.end_leases();
+  try {
+    for (let i = 0; i < times; ++i) {
+      await sleep(200 + 1000 * Math.random());
+      await house.kill();
+      await house.start();
+      assert.equal(house.sandbox_process, sandbox, "the sandbox has survived");
+      await house.end_leases();
+    }
+  } finally {
+    await load.stop();
   }
-  await load.stop();
   await load.audit();
   return load;
 }
@@ -167,7 +170,6 @@ export async function kill_server_under_load(house, { buyers, times }) {
  * honestly, and served again before half a minute is over.
  */
 export async function strike_under_load(house, who, strikes) {
-  const load = new Buyers(house, 2);
   const calls = {
     plans: () => house.get("/api/v1/plans"),
     history: () => house.get("/api/v1/payments/history", who.token),
@@ -175,25 +177,31 @@ export async function strike_under_load(house, who, strikes) {
     sign_in: () => house.post("/api/v1/auth/login", { login: who.login, password }),
     payment: () => house.create_payment(who),
   };
+  const load = new Buyers(house, 2);
   const others = house.load(Object.values(calls));
-  for (const strike of strikes) {
-    await sleep(500 + 500 * Math.random());
-    await strike();
-    await eventually(async () => {
-      for (const [name, call] of Object.entries(calls)) {
-        const { status, text } = await call();
-        assert.ok(status < 300, `${name}: ${status} ${text}`);
-      }
-    }, 30);
+  try {
+    for (const strike of strikes) {
+      await sleep(500 + 500 * Math.random());
+      await strike();
+      await eventually(async () => {
+        for (const [name, call] of Object.entries(calls)) {
+          const { status, text } = await call();
+          assert.ok(status < 300, `${name}: ${status} ${text}`);
+        }
+      }, 30);
+    }
+  } finally {
+    await others.stop();
+    await load.stop();
   }
-  const answers = await others.stop();
-  await load.stop();
-  for (const { status, text, error, headers, milliseconds } of answers) {
-    assert.ifError(error);
-    assert.ok(status < 300 || is_repeatable({ status }), `${status} ${text}`);
-    if (status === 503) assert.ok(headers.get("retry-after"), "503 says when to come back");
-    assert.ok(milliseconds < patience_ms, `an answer after ${milliseconds} ms`);
-  }
+  others.answers.forEach(assert_honest);
   await load.audit();
-  return answers;
+  return others.answers;
+}
+
+function assert_honest({ status, text, error, headers, milliseconds }) {
+  assert.ifError(error);
+  assert.ok(status < 300 || is_repeatable({ status }), `${status} ${text}`);
+  if (status === 503) assert.ok(headers.get("retry-after"), "503 says when to come back");
+  assert.ok(milliseconds < patience_ms, `an answer after ${milliseconds} ms`);
 }

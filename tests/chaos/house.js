@@ -11,10 +11,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { Server, eventually, plain_environment, run } from "../e2e/server.js";
 
-/** Where limits are not what a test is about. */
-const unlimited = Object.fromEntries(
-  ["general", "payments", "login_per_address", "mail_per_address", "refresh_per_session"].map((n) => [`limits.${n}`, 1e6]),
-);
+/** Where limits are not what a test is about. A sign-in that dies with the database costs its account a guess. */
+const limits = [
+  ...["general", "payments", "login_per_address", "mail_per_address", "refresh_per_session"],
+  ...["guess_per_minute", "guess_per_hour"],
+];
+const unlimited = Object.fromEntries(limits.map((name) => [`limits.${name}`, 1e6]));
 
 /** Everything happens soon, so that a test need not wait for it. */
 export const brisk = { "payments.poll": "100ms", "outbox.lease": "5s" };
