@@ -39,6 +39,7 @@
 #include <csignal>
 #include <fstream>
 #include <iostream>
+#include <malloc.h>
 #include <sys/resource.h>
 #include <thread>
 #include <unistd.h>
@@ -474,6 +475,8 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
+    // Two heaps for all threads: with one a thread, glibc's default, each keeps what was freed on another.
+    mallopt(M_ARENA_MAX, 2);
     if (sodium_init() < 0) throw std::runtime_error{"libsodium cannot start"};
     return backstay::run(argc, argv);
   } catch (const std::exception& error) {
