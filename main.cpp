@@ -40,6 +40,7 @@
 #include <csignal>
 #include <fstream>
 #include <iostream>
+#include <malloc.h>
 #include <sys/resource.h>
 #include <termios.h>
 #include <thread>
@@ -532,6 +533,8 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
+    // Two heaps for all threads: with one a thread, glibc's default, each keeps what was freed on another.
+    mallopt(M_ARENA_MAX, 2);
     if (sodium_init() < 0) throw std::runtime_error{"libsodium cannot start"};
     return backstay::run(argc, argv);
   } catch (const std::exception& error) {
