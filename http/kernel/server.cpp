@@ -81,8 +81,6 @@ const std::string& date_now() {
   return text;
 }
 
-std::string_view view(restinio::string_view_t text) { return {text.data(), text.size()}; }
-
 request read_request(const restinio::request_t& from) {
   request in;
   auto& header = from.header();
