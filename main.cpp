@@ -1,6 +1,7 @@
 // The composition root: settings → log → database → actors → HTTP; waits for a signal; stops in reverse.
 
 #include "actors/accounts/actor.hpp"
+#include "actors/accounts/rules.hpp"
 #include "actors/hashing/actor.hpp"
 #include "actors/idempotency/actor.hpp"
 #include "actors/kernel/crypto.hpp"
@@ -41,6 +42,7 @@
 #include <iostream>
 #include <malloc.h>
 #include <sys/resource.h>
+#include <termios.h>
 #include <thread>
 #include <unistd.h>
 
@@ -51,13 +53,14 @@ using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
 // sysexits.h; service managers tell them apart (docs/deploy).
-constexpr int exit_temporary = 75, exit_gave_up = 70;
+constexpr int exit_bad_usage = 64, exit_gave_up = 70, exit_temporary = 75;
 
 std::size_t or_else(std::size_t setting, std::size_t automatic) { return setting ? setting : automatic; }
 
-std::string public_url(const config::settings& settings) {
-  auto& http = settings.http;
-  return http.public_url.empty() ? "http://" + http.address + ":" + std::to_string(http.port) : http.public_url;
+/// What the document's paths are relative to; "/" is wherever the document itself was read from, so that the page to
+/// try the API works under every name of this server.
+std::string document_base(const config::settings& settings) {
+  return settings.http.public_url.empty() ? "/" : settings.http.public_url;
 }
 
 std::size_t cores() { return std::max(1u, std::thread::hardware_concurrency()); }
@@ -87,10 +90,14 @@ database_home open_database(const config::settings& settings) {
 class house {
 public:
   house(config::settings settings, database_home home, clock_handle clock)
-      : settings_(std::move(settings)), home_(std::move(home)), clock_(std::move(clock)), system_(configure(actors_config_, settings_)),
-        tree_(system_, [](const vitals& who) { give_up(who); }), tree_size_(plan()),
-        web_{settings_, io_, clock_, http::gateway{gateway_},
-             handle<sessions::sessions_actor>("sessions"), handle<idempotency::idempotency_actor>("idempotency")} {}
+      : settings_(std::move(settings)), home_(std::move(home)), clock_(std::move(clock)),
+        system_(configure(actors_config_, settings_)), tree_(system_, [](const vitals& who) { give_up(who); }),
+        tree_size_(plan()), web_{settings_,
+                                 io_,
+                                 clock_,
+                                 http::gateway{gateway_},
+                                 handle<sessions::sessions_actor>("sessions"),
+                                 handle<idempotency::idempotency_actor>("idempotency")} {}
 
   ~house() { stop(); }
   house(const house&) = delete;
@@ -99,8 +106,9 @@ public:
   void start() {
     tree_.start();
     add_routes();
-    server_ = std::make_unique<http::server>(web_, routes_, server_options(settings_.http.address, settings_.http.port),
-                                             websocket::accept_sockets(web_, sockets_, pulse_, http::mobile::sockets()));
+    server_ =
+        std::make_unique<http::server>(web_, routes_, server_options(settings_.http.address, settings_.http.port),
+                                       websocket::accept_sockets(web_, sockets_, pulse_, http::mobile::sockets()));
     server_->open();
     if (settings_.sandbox.enabled) open_control();
     http_thread_ = std::thread{[this] { io_.run(); }};
@@ -152,38 +160,58 @@ private:
     return caf::actor_cast<Handle>(addresses_.at(name));
   }
 
-  void add(const std::string& name, bool critical, child_maker make) { addresses_[name] = tree_.add(name, critical, std::move(make)); }
+  void add(const std::string& name, bool critical, child_maker make) {
+    addresses_[name] = tree_.add(name, critical, std::move(make));
+  }
 
-  domain_context context(vitals_ptr pulse) const { return {std::move(pulse), clock_, handle<database_actor>("database")}; }
+  domain_context context(vitals_ptr pulse) const {
+    return {std::move(pulse), clock_, handle<database_actor>("database")};
+  }
   integrations::client_context outside(vitals_ptr pulse) { return {std::move(pulse), clock_, &http_client_}; }
 
   /// The supervision tree, in the order of its start. Makers run later, so they may name addresses further down.
   std::size_t plan() {
     const auto& s = settings_;
     if (home_.cluster)
-      add("postgres", true, [this](auto* self, auto pulse) { return persistence::spawn_postmaster(self, pulse, home_.cluster); });
-    add("database", true, [this](auto* self, auto pulse) { return persistence::spawn_database(self, pulse, database_options()); });
+      add("postgres", true,
+          [this](auto* self, auto pulse) { return persistence::spawn_postmaster(self, pulse, home_.cluster); });
+    add("database", true,
+        [this](auto* self, auto pulse) { return persistence::spawn_database(self, pulse, database_options()); });
     add("listener", false, [this](auto* self, auto pulse) {
-      return persistence::spawn_listener(self, pulse, {home_.url, {"sessions", "live_events", "outbox"}}, listener_sinks());
+      return persistence::spawn_listener(self, pulse, {home_.url, {"sessions", "live_events", "outbox"}},
+                                         listener_sinks());
     });
-    add("panel", false, [this](auto* self, auto pulse) { return panel::spawn_panel(self, outside(pulse), settings_.panel); });
-    add("cryptobot", false, [this](auto* self, auto pulse) { return cryptobot::spawn_cryptobot(self, outside(pulse), settings_.cryptobot); });
-    add("mail", false, [this](auto* self, auto pulse) { return mail::spawn_mail(self, outside(pulse), settings_.mail); });
+    add("panel", false,
+        [this](auto* self, auto pulse) { return panel::spawn_panel(self, outside(pulse), settings_.panel); });
+    add("cryptobot", false, [this](auto* self, auto pulse) {
+      return cryptobot::spawn_cryptobot(self, outside(pulse), settings_.cryptobot);
+    });
+    add("mail", false,
+        [this](auto* self, auto pulse) { return mail::spawn_mail(self, outside(pulse), settings_.mail); });
     add("hub", false, [this](auto* self, auto pulse) { return websocket::spawn_hub(self, pulse, io_, sockets_); });
-    add("hashing", true, [threads = or_else(s.actors.hashing_threads, std::max<std::size_t>(1, cores() / 2))](auto* self, auto pulse) {
-      return hashing::spawn_hashing(self, pulse, threads, threads * 60);
-    });
+    add("hashing", true,
+        [threads = or_else(s.actors.hashing_threads, std::max<std::size_t>(1, cores() / 2))](auto* self, auto pulse) {
+          return hashing::spawn_hashing(self, pulse, threads, threads * 60);
+        });
     add("sessions", true, [this](auto* self, auto pulse) {
-      return sessions::spawn_sessions(self, context(pulse), {handle<hashing::hashing_actor>("hashing"), terms_, invalidator()});
+      return sessions::spawn_sessions(
+          self, context(pulse),
+          {handle<hashing::hashing_actor>("hashing"), terms_, invalidator(), settings_.limits.refresh_per_session});
     });
     add("accounts", true, [this](auto* self, auto pulse) {
-      return accounts::spawn_accounts(self, context(pulse), {handle<hashing::hashing_actor>("hashing"), terms_, settings_.registration.enabled});
+      return accounts::spawn_accounts(
+          self, context(pulse), {handle<hashing::hashing_actor>("hashing"), terms_, settings_.registration.enabled});
     });
-    add("idempotency", true, [this](auto* self, auto pulse) { return idempotency::spawn_idempotency(self, context(pulse), {}); });
+    add("idempotency", true,
+        [this](auto* self, auto pulse) { return idempotency::spawn_idempotency(self, context(pulse), {}); });
     add("subscriptions", true, [this](auto* self, auto pulse) {
-      return subscriptions::spawn_subscriptions(self, context(pulse), {handle<panel::panel_actor>("panel")});
+      return subscriptions::spawn_subscriptions(
+          self, context(pulse),
+          {handle<panel::panel_actor>("panel"), std::chrono::ceil<std::chrono::seconds>(settings_.panel.cache)});
     });
-    add("payments", true, [this](auto* self, auto pulse) { return payments::spawn_payments(self, context(pulse), payment_dependencies()); });
+    add("payments", true, [this](auto* self, auto pulse) {
+      return payments::spawn_payments(self, context(pulse), payment_dependencies());
+    });
     add("monitoring", false, [this](auto* self, auto pulse) {
       return monitoring::spawn_monitoring(self, context(pulse),
                                           {handle<panel::panel_actor>("panel"), handle<live::hub_actor>("hub"),
@@ -192,9 +220,11 @@ private:
     });
     add("outbox", false, [this](auto* self, auto pulse) {
       return outbox::spawn_outbox(self, context(pulse),
-                                  {handle<mail::mail_actor>("mail"), handle<subscriptions::subscriptions_actor>("subscriptions"),
+                                  {handle<mail::mail_actor>("mail"),
+                                   handle<subscriptions::subscriptions_actor>("subscriptions"),
                                    handle<payments::payments_actor>("payments")},
-                                  {.lease = std::chrono::ceil<std::chrono::seconds>(settings_.outbox.lease)});
+                                  {.at_once = static_cast<int>(settings_.outbox.workers),
+                                   .lease = std::chrono::ceil<std::chrono::seconds>(settings_.outbox.lease)});
     });
     return addresses_.size();
   }
@@ -205,7 +235,8 @@ private:
   }
 
   payments::payments_dependencies payment_dependencies() const {
-    payments::payments_dependencies with{.outbox = handle<outbox::outbox_actor>("outbox"), .poll_every = settings_.payments.poll};
+    payments::payments_dependencies with{.outbox = handle<outbox::outbox_actor>("outbox"),
+                                         .poll_every = settings_.payments.poll};
     if (!settings_.cryptobot.token.empty())
       with.providers.emplace("cryptobot", handle<payment_provider::provider_actor>("cryptobot"));
     return with;
@@ -215,7 +246,8 @@ private:
     auto in_seconds = [](auto duration) { return std::chrono::ceil<std::chrono::seconds>(duration); };
     auto& s = settings_;
     sessions::store::terms terms{.keys = sessions::keyring{s.security.keys}};
-    terms.lifetimes = {in_seconds(s.sessions.access), in_seconds(s.sessions.refresh), in_seconds(s.sessions.refresh_remembered)};
+    terms.lifetimes = {in_seconds(s.sessions.access), in_seconds(s.sessions.refresh),
+                       in_seconds(s.sessions.refresh_remembered)};
     terms.guesses.per_minute = static_cast<std::int64_t>(s.limits.guess_per_minute);
     terms.guesses.per_hour = static_cast<std::int64_t>(s.limits.guess_per_hour);
     terms.mails.per_minute = static_cast<std::int64_t>(s.limits.mail_per_minute);
@@ -226,18 +258,16 @@ private:
   // ---- what other nodes and our own domains tell the HTTP thread
 
   std::function<void(const std::string&)> invalidator() {
-    return [this](const std::string& what) {
-      web_.run_on_http_thread([this, what] { web_.sessions.forget(what); });
-    };
+    return [this](const std::string& what) { web_.run_on_http_thread([this, what] { web_.sessions.forget(what); }); };
   }
 
   persistence::listener_sinks listener_sinks() {
     return {.on_notice = [this](const persistence::notice& notice) { hear(notice); },
             .on_listening =
-              [this] {
-                web_.run_on_http_thread([this] { web_.sessions.set_deaf(false); });
-                wake_outbox();
-              },
+                [this] {
+                  web_.run_on_http_thread([this] { web_.sessions.set_deaf(false); });
+                  wake_outbox();
+                },
             .on_deaf = [this] { web_.run_on_http_thread([this] { web_.sessions.set_deaf(true); }); }};
   }
 
@@ -248,30 +278,34 @@ private:
   }
 
   void wake_outbox() {
-    web_.entry.ask_aside(handle<outbox::outbox_actor>("outbox"), outbox::wake{}, [](done&) {}, [](const fault&) {});
+    web_.entry.ask_aside(
+        handle<outbox::outbox_actor>("outbox"), outbox::wake{}, [](done&) {}, [](const fault&) {});
   }
 
   /// Reads an announced event and gives it to this node's sockets.
   void deliver_event(std::int64_t sequence) {
     database_job read{[sequence](transaction& tx) -> std::any { return live::store::read(tx, {sequence}); }, true};
     web_.entry.ask_aside(
-      handle<database_actor>("database"), std::move(read),
-      [this](database_outcome& outcome) {
-        for (auto& event : std::any_cast<std::vector<live::account_event>&>(outcome.value))
-          web_.run_on_http_thread([this, event] { sockets_->deliver(event.account, event.what); });
-      },
-      [](const fault& what) { log::warning("live", "an event could not be read", {{"outcome", to_string(what.code)}}); });
+        handle<database_actor>("database"), std::move(read),
+        [this](database_outcome& outcome) {
+          for (auto& event : std::any_cast<std::vector<live::account_event>&>(outcome.value))
+            web_.run_on_http_thread([this, event] { sockets_->deliver(event.account, event.what); });
+        },
+        [](const fault& what) {
+          log::warning("live", "an event could not be read", {{"outcome", to_string(what.code)}});
+        });
   }
 
   // ---- HTTP
 
   void add_routes() {
     http::domains who{handle<accounts::accounts_actor>("accounts"), handle<sessions::sessions_actor>("sessions"),
-                      handle<subscriptions::subscriptions_actor>("subscriptions"), handle<payments::payments_actor>("payments"),
-                      handle<monitoring::monitoring_actor>("monitoring")};
-    http::system::add_health(routes_, {web_, tree_.board(), handle<database_actor>("database"), handle<outbox::outbox_actor>("outbox")});
+                      handle<subscriptions::subscriptions_actor>("subscriptions"),
+                      handle<payments::payments_actor>("payments"), handle<monitoring::monitoring_actor>("monitoring")};
+    http::system::add_health(
+        routes_, {web_, tree_.board(), handle<database_actor>("database"), handle<outbox::outbox_actor>("outbox")});
     http::mobile::add_all(routes_, who);
-    http::system::add_documentation(routes_, http::mobile::socket_paths(), public_url(settings_));
+    http::system::add_documentation(routes_, http::mobile::socket_paths(), document_base(settings_));
     web_.observe.watch(routes_);
   }
 
@@ -389,14 +423,35 @@ int serve(config::settings settings, const fs::path& program) {
   return 0;
 }
 
-int create_admin(const config::settings& settings, const std::string& email, std::string password) {
-  if (password.empty()) {
+/// A line of standard input; from a terminal without echo.
+std::string read_password() {
+  termios usual{};
+  bool at_terminal = tcgetattr(STDIN_FILENO, &usual) == 0;
+  if (at_terminal) {
+    auto silent = usual;
+    silent.c_lflag &= ~tcflag_t{ECHO};
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
     std::cerr << "Password: " << std::flush;
-    std::getline(std::cin, password);
   }
-  if (password.size() < 12) throw CLI::ValidationError{"the password should have at least 12 characters"};
+  std::string password;
+  std::getline(std::cin, password);
+  if (at_terminal) {
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &usual);
+    std::cerr << '\n';
+  }
+  return password;
+}
+
+int create_admin(const config::settings& settings, const std::string& email, std::string given) {
+  secret password{given.empty() ? read_password() : std::move(given)};
+  std::vector<std::string> problems;
+  if (!accounts::is_email(email)) problems.push_back(email + " is not an e-mail address");
+  for (auto& each : accounts::password_problems(password, email, true))
+    problems.push_back("the password " + each.message);
+  for (auto& each : problems) std::cerr << "backstay: " << each << '\n';
+  if (!problems.empty()) return exit_bad_usage;
   auto home = open_database(settings);
-  persistence::create_admin(home.url, email, secret{password}, domain_clock{}.now());
+  persistence::create_admin(home.url, email, password, domain_clock{}.now());
   std::cout << "Created the super_admin " << email << ".\n";
   return 0;
 }
@@ -407,14 +462,15 @@ int doctor(const config::settings& settings, const std::string& what) {
   if (what != "ledger" && what != "all") return 0;
   auto findings = persistence::audit_ledger(home.url);
   for (auto& line : findings) std::cout << "ledger: " << line << '\n';
-  if (findings.empty()) std::cout << "ledger: balances equal entries, entries sum to zero, every paid payment is booked once\n";
+  if (findings.empty())
+    std::cout << "ledger: balances equal entries, entries sum to zero, every paid payment is booked once\n";
   return findings.empty() ? 0 : 1;
 }
 
 int print_openapi(const config::settings& settings) {
   http::router routes;
   http::mobile::add_all(routes, {});
-  std::cout << http::make_openapi(routes, http::mobile::socket_paths(), public_url(settings)) << '\n';
+  std::cout << http::make_openapi(routes, http::mobile::socket_paths(), document_base(settings)) << '\n';
   return 0;
 }
 
@@ -428,7 +484,8 @@ int run(int argc, char** argv) {
     auto* command = app.add_subcommand(name, text);
     if (takes_settings) {
       command->add_option("--config", from.file, "TOML file with settings");
-      command->add_option("--set", from.set, "section.key=value, stronger than file and environment")->allow_extra_args(false);
+      command->add_option("--set", from.set, "section.key=value, stronger than file and environment")
+          ->allow_extra_args(false);
     }
     return command;
   };
@@ -443,7 +500,8 @@ int run(int argc, char** argv) {
   auto* reference_command = add("config-reference", "Print every setting as Markdown", false);
   auto* openapi_command = add("openapi", "Print the OpenAPI document");
   auto* doctor_command = add("doctor", "Check the database and the ledger");
-  doctor_command->add_option("what", checkup, "all, database or ledger")->check(CLI::IsMember({"all", "database", "ledger"}));
+  doctor_command->add_option("what", checkup, "all, database or ledger")
+      ->check(CLI::IsMember({"all", "database", "ledger"}));
   auto* version_command = add("version", "Print the version", false);
   try {
     app.parse(argc, argv);

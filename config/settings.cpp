@@ -42,7 +42,7 @@ constexpr std::array table{
     declaration{"http.port", [](settings& s) -> member { return &s.http.port; }, between(0, 65'535),
                 "The port to listen on; 0 lets the system choose."},
     declaration{"http.public_url", [](settings& s) -> member { return &s.http.public_url; }, url_or_nothing,
-                "Where clients reach this server, for links and webhooks; empty: the address and port."},
+                "Where clients reach this server, for the API document; empty: wherever they read the document."},
     declaration{"http.trusted_proxies", [](settings& s) -> member { return &s.http.trusted_proxies; },
                 shaped("addresses or networks such as 10.0.0.0/8", is_network),
                 "The proxies whose X-Forwarded-For and X-User-* headers are believed."},

@@ -134,7 +134,7 @@ struct settings {
   } mail;
 
   struct outbox_section {
-    std::size_t workers = 2;
+    std::size_t workers = 16;
     milliseconds lease = 60s;
   } outbox;
 

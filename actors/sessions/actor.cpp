@@ -102,6 +102,8 @@ promise<code_sent> handle(self_pointer self, const resend_code& command) {
 promise<signed_in> handle(self_pointer self, const refresh& command) {
   auto token = read_refresh_token(self->state.with.terms->keys, command.token);
   if (!token) fail(invalid_refresh_token());
+  auto wait = self->state.refreshes.take(to_string(token->session), self->state.with.refreshes_per_minute);
+  if (wait.count() > 0) fail({.code = ec::too_many, .retry_after = wait});
   auto answer = self->make_response_promise<signed_in>();
   transact(
       self, self->state.context.database,

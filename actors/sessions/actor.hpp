@@ -2,6 +2,7 @@
 
 #include "actors/hashing/messages.hpp"
 #include "actors/kernel/context.hpp"
+#include "actors/kernel/token_buckets.hpp"
 #include "actors/sessions/messages.hpp"
 #include "actors/sessions/store.hpp"
 
@@ -15,6 +16,7 @@ struct sessions_dependencies {
   /// Drops "session:<id>" or "account:<id>" from this node's cache; called after the commit and before the answer,
   /// in the actor's context. The other nodes hear of it by NOTIFY.
   std::function<void(const std::string& what)> invalidate;
+  std::size_t refreshes_per_minute = 30; ///< of one session, on one node (contract's ruling 11)
 };
 
 /// The actor's note to itself: time to remove what is stale.
@@ -29,6 +31,7 @@ struct sessions_state {
 
   domain_context context;
   sessions_dependencies with;
+  token_buckets refreshes;
 };
 static_assert(!std::is_aggregate_v<sessions_state>);
 

@@ -13,7 +13,6 @@ using store::panel_link;
 using store::subscription;
 using namespace std::chrono_literals;
 
-constexpr auto usage_is_good_for = 45s;
 constexpr auto ask_again_after = 10s;       ///< when the panel did not answer
 constexpr auto patience_for_usage = 1500ms; ///< then what we know ourselves is shown
 constexpr auto patience_for_text = 3s;
@@ -63,7 +62,7 @@ void with_usage(self_pointer self, const std::string& username, subscriptions_st
   waiting.push_back(std::move(use));
   if (waiting.size() > 1) return;
   self->request(state.panel, patience_for_usage, panel::get_user{username})
-      .then([self, username](panel::user& user) { usage_known(self, username, user, usage_is_good_for); },
+      .then([self, username](panel::user& user) { usage_known(self, username, user, self->state.usage_is_good_for); },
             [self, username](const caf::error& error) { usage_not_known(self, username, describe(error)); });
 }
 
@@ -153,7 +152,7 @@ void keep_link(self_pointer self, const account_id& account, const panel::user& 
     return done{};
   };
   transact(self, self->state.context.database, job, promise, [self, user, promise](done& reply) mutable {
-    usage_known(self, user.username, user, usage_is_good_for);
+    usage_known(self, user.username, user, self->state.usage_is_good_for);
     promise.deliver(reply);
   });
 }
@@ -184,6 +183,7 @@ subscriptions_actor::behavior_type subscriptions_behavior(self_pointer self, dom
   auto on = handlers(self, context.pulse);
   self->state.context = std::move(context);
   self->state.panel = std::move(others.panel);
+  self->state.usage_is_good_for = others.usage_is_good_for;
   return {
       on([self](const list_plans&) {
         return query(self, self->state.context.database,

@@ -7,6 +7,7 @@
 
 #include <caf/all.hpp>
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <unordered_map>
@@ -16,6 +17,8 @@ namespace backstay::subscriptions {
 
 struct subscriptions_dependencies {
   panel::panel_actor panel;
+  /// How long a user's traffic is shown without asking the panel again.
+  std::chrono::seconds usage_is_good_for{45};
 };
 
 struct subscriptions_state {
@@ -26,6 +29,7 @@ struct subscriptions_state {
 
   domain_context context;
   panel::panel_actor panel;
+  std::chrono::seconds usage_is_good_for{};
   usage_cache cache{10'000};
   /// Who waits for the panel's answer about a user; the first of them has asked.
   std::unordered_map<std::string, std::vector<use_usage>> waiting;

@@ -6,6 +6,7 @@
 #include <asio/dispatch.hpp>
 #include <restinio/transforms/zlib.hpp>
 
+#include <algorithm>
 #include <ctime>
 
 namespace backstay::http {
@@ -81,6 +82,19 @@ const std::string& date_now() {
   return text;
 }
 
+/// RFC 9110 section 12.5.3: named, and not with a weight of 0.
+bool accepts_gzip(std::string_view codings) {
+  while (!codings.empty()) {
+    auto coding = codings.substr(0, codings.find(','));
+    codings.remove_prefix(std::min(codings.size(), coding.size() + 1));
+    auto name = coding.substr(0, coding.find(';'));
+    auto weight = coding.substr(name.size());
+    if (equal_ignoring_case(trim(name), "gzip"))
+      return weight.empty() || weight.find_first_of("123456789") != std::string_view::npos;
+  }
+  return false;
+}
+
 request read_request(const restinio::request_t& from) {
   request in;
   auto& header = from.header();
@@ -110,7 +124,7 @@ struct server::engine {
   restinio::request_handling_status_t accept(restinio::request_handle_t request) {
     auto in = read_request(*request);
     context.open_exchanges.fetch_add(1, std::memory_order_relaxed);
-    bool compress = how.compress_above > 0 && in.header("Accept-Encoding").find("gzip") != std::string_view::npos;
+    bool compress = how.compress_above > 0 && accepts_gzip(in.header("Accept-Encoding"));
     auto cors = context.cors.headers_for(in);
     bool head = in.method == "HEAD";
     // Not make_shared: the gateway's weak reference must not keep the memory of an answered exchange.
@@ -136,7 +150,7 @@ struct server::engine {
 
   void write(restinio::request_t& request, response out, const std::vector<std::pair<std::string, std::string>>& cors,
              bool compress, bool head) {
-    auto answer = request.create_response(restinio::http_status_line_t{
+    auto answer = request.create_response<restinio::user_controlled_output_t>(restinio::http_status_line_t{
         restinio::http_status_code_t{static_cast<std::uint16_t>(out.status)}, reason_of(out.status)});
     auto add = [&](auto name, const std::string& value) { answer.append_header(name, value); };
     add(restinio::http_field::date, date_now());
@@ -161,11 +175,10 @@ struct server::engine {
       add(restinio::http_field::content_encoding, "gzip");
       answer.append_header("Vary", "Accept-Encoding");
     }
-    if (head) {
-      // RFC 9110 section 9.3.2: the header of GET without its content.
-      out.body.clear();
-    }
-    answer.set_body(std::move(out.body)).done();
+    // RFC 9110 section 9.3.2: HEAD gets the header of GET, with its length, without the content.
+    answer.set_content_length(out.body.size());
+    if (!head) answer.set_body(std::move(out.body));
+    answer.done();
   }
 };
 

@@ -2,6 +2,8 @@
 #include "http/mobile/family.hpp"
 #include "http/mobile/shapes.hpp"
 
+#include <algorithm>
+
 namespace backstay::http::mobile {
 
 namespace {
@@ -9,35 +11,45 @@ namespace {
 using accounts::register_account;
 using sessions::signed_in;
 
+bool is_digits(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+constexpr rule mailed_code{
+    .low = 6, .high = 6, .accepts = is_digits, .expectation = "six digits", .pattern = "^[0-9]{6}$"};
+
 constexpr shape device{
-  field("device_id", &sessions::device::device_id, length(36, 36), "UUID v4 made by the app"),
-  field("platform", &sessions::device::platform),
-  field("platform_id", &sessions::device::platform_id, length(1, 255)),
-  field("os_version", &sessions::device::os_version, length(1, 20)),
-  field("app_version", &sessions::device::app_version, length(1, 20)),
-  field("device_model", &sessions::device::device_model, length(1, 100)),
-  field("push_token", &sessions::device::push_token, length(0, 512)),
+    field("device_id", &sessions::device::device_id, length(36, 36), "UUID v4 made by the app"),
+    field("platform", &sessions::device::platform),
+    field("platform_id", &sessions::device::platform_id, length(1, 255)),
+    field("os_version", &sessions::device::os_version, length(1, 20)),
+    field("app_version", &sessions::device::app_version, length(1, 20)),
+    field("device_model", &sessions::device::device_model, length(1, 100)),
+    field("push_token", &sessions::device::push_token, length(0, 512)),
 };
 
 /// Flat tokens, the same again in `tokens`, and the account.
-constexpr auto session = extend(tokens,
-  field("user", &signed_in::account, account),
-  field("tokens", [](const signed_in& s) -> const signed_in& { return s; }, tokens));
+constexpr auto session = extend(tokens, field("user", &signed_in::account, account),
+                                field(
+                                    "tokens", [](const signed_in& s) -> const signed_in& { return s; }, tokens));
 
 constexpr shape mobile_account{
-  field("id", &sessions::account::id),
-  field("email", [](const sessions::account& a) { return a.email.value_or(""); }),
-  field("username", &sessions::account::login),
-  field("status", [](const sessions::account& a) { return std::string{a.is_active ? "active" : "inactive"}; }, example(R"("active")")),
-  field("telegram_id", &sessions::account::telegram_id),
-  field("created_at", &sessions::account::created_at),
-  field("is_email_verified", &sessions::account::is_email_verified),
+    field("id", &sessions::account::id),
+    field("email", [](const sessions::account& a) { return a.email.value_or(""); }),
+    field("username", &sessions::account::login),
+    field(
+        "status", [](const sessions::account& a) { return std::string{a.is_active ? "active" : "inactive"}; },
+        example(R"("active")")),
+    field("telegram_id", &sessions::account::telegram_id),
+    field("created_at", &sessions::account::created_at),
+    field("is_email_verified", &sessions::account::is_email_verified),
 };
 
-constexpr auto mobile_session = extend(mobile_tokens,
-  field("tokens", [](const signed_in& s) -> const signed_in& { return s; }, mobile_tokens),
-  field("user", &signed_in::account, mobile_account),
-  field("is_new_user", &signed_in::is_new));
+constexpr auto mobile_session =
+    extend(mobile_tokens,
+           field(
+               "tokens", [](const signed_in& s) -> const signed_in& { return s; }, mobile_tokens),
+           field("user", &signed_in::account, mobile_account), field("is_new_user", &signed_in::is_new));
 
 template <class Member>
 auto of_session(const accounts::registered& r, Member member) {
@@ -46,37 +58,43 @@ auto of_session(const accounts::registered& r, Member member) {
 
 /// With a session: the app's answer; without: "check your e-mail". Both carry the account flat.
 constexpr shape registration{
-  field("id", [](const accounts::registered& r) { return r.account.id; }),
-  field("login", [](const accounts::registered& r) { return r.account.login; }),
-  field("email", [](const accounts::registered& r) { return r.account.email.value_or(""); }),
-  field("is_active", [](const accounts::registered& r) { return r.account.is_active; }),
-  field("is_email_verified", [](const accounts::registered& r) { return r.account.is_email_verified; }),
-  field("message", [](const accounts::registered& r) -> std::string {
-    return r.account.email ? "Registration successful. Please check your email for verification code."
-                           : "Registration successful.";
-  }),
-  field("user", &accounts::registered::account, account),
-  optional_field("access_token", [](const accounts::registered& r, const rendering& with) {
-    return of_session(r, [&](const signed_in& s) { return with.tokens.sign(s.grant); });
-  }),
-  optional_field("refresh_token", [](const accounts::registered& r) { return of_session(r, &signed_in::refresh_token); }),
-  optional_field("token_type", [](const accounts::registered& r) {
-    return of_session(r, [](const signed_in&) { return std::string{"bearer"}; });
-  }),
-  optional_field("expires_in", [](const accounts::registered& r) { return of_session(r, seconds_left); }),
-  optional_field("tokens", &accounts::registered::session, tokens),
-  field("is_new_user", [](const accounts::registered&) { return true; }),
+    field("id", [](const accounts::registered& r) { return r.account.id; }),
+    field("login", [](const accounts::registered& r) { return r.account.login; }),
+    field("email", [](const accounts::registered& r) { return r.account.email.value_or(""); }),
+    field("is_active", [](const accounts::registered& r) { return r.account.is_active; }),
+    field("is_email_verified", [](const accounts::registered& r) { return r.account.is_email_verified; }),
+    field("message",
+          [](const accounts::registered& r) -> std::string {
+            return r.account.email ? "Registration successful. Please check your email for verification code."
+                                   : "Registration successful.";
+          }),
+    field("user", &accounts::registered::account, account),
+    optional_field("access_token",
+                   [](const accounts::registered& r, const rendering& with) {
+                     return of_session(r, [&](const signed_in& s) { return with.tokens.sign(s.grant); });
+                   }),
+    optional_field("refresh_token",
+                   [](const accounts::registered& r) { return of_session(r, &signed_in::refresh_token); }),
+    optional_field("token_type",
+                   [](const accounts::registered& r) {
+                     return of_session(r, [](const signed_in&) { return std::string{"bearer"}; });
+                   }),
+    optional_field("expires_in", [](const accounts::registered& r) { return of_session(r, seconds_left); }),
+    optional_field("tokens", &accounts::registered::session, tokens),
+    field("is_new_user", [](const accounts::registered&) { return true; }),
 };
 
 constexpr shape mobile_registration{
-  field("tokens", &accounts::registered::session, mobile_tokens),
-  field("user", &accounts::registered::account, mobile_account),
-  field("is_new_user", [](const accounts::registered&) { return true; }),
-  optional_field("access_token", [](const accounts::registered& r, const rendering& with) {
-    return of_session(r, [&](const signed_in& s) { return with.tokens.sign(s.grant); });
-  }),
-  optional_field("refresh_token", [](const accounts::registered& r) { return of_session(r, &signed_in::refresh_token); }),
-  optional_field("expires_in", [](const accounts::registered& r) { return of_session(r, seconds_left); }),
+    field("tokens", &accounts::registered::session, mobile_tokens),
+    field("user", &accounts::registered::account, mobile_account),
+    field("is_new_user", [](const accounts::registered&) { return true; }),
+    optional_field("access_token",
+                   [](const accounts::registered& r, const rendering& with) {
+                     return of_session(r, [&](const signed_in& s) { return with.tokens.sign(s.grant); });
+                   }),
+    optional_field("refresh_token",
+                   [](const accounts::registered& r) { return of_session(r, &signed_in::refresh_token); }),
+    optional_field("expires_in", [](const accounts::registered& r) { return of_session(r, seconds_left); }),
 };
 
 /// The contract's ruling 5: who sends a login or agrees to the terms is the web client, which confirms the e-mail
@@ -88,103 +106,109 @@ void choose_welcome(register_account& m) {
 }
 
 constexpr shape said_goodbye{
-  field("message", [](const done&) { return std::string{"Successfully logged out"}; }),
+    field("message", [](const done&) { return std::string{"Successfully logged out"}; }),
 };
 
 constexpr shape code_sent{
-  field("message", [](const sessions::code_sent&) { return std::string{"If your email is registered, you will receive a new code."}; }),
-  field("resends_remaining", &sessions::code_sent::resends_remaining),
-  field("next_resend_available_at", &sessions::code_sent::next_resend_available_at),
+    field("message",
+          [](const sessions::code_sent&) {
+            return std::string{"If your email is registered, you will receive a new code."};
+          }),
+    field("resends_remaining", &sessions::code_sent::resends_remaining),
+    field("next_resend_available_at", &sessions::code_sent::next_resend_available_at),
 };
 
 constexpr shape ticket{
-  field("ticket", &sessions::ticket::value, example(R"("9f86d081884c7d659a2feaa0c55ad015")")),
-  field("expires_in", [](const sessions::ticket& t) { return t.lifetime.count(); }, example("30"), "Seconds"),
+    field("ticket", &sessions::ticket::value, example(R"("9f86d081884c7d659a2feaa0c55ad015")")),
+    field(
+        "expires_in", [](const sessions::ticket& t) { return t.lifetime.count(); }, example("30"), "Seconds"),
 };
 
 constexpr std::tuple registration_endpoints{
-  post<register_account>("/api/v1/auth/register", allow::anyone, bucket::mail, "Create an account",
-    answers(201, registration, "Created; signed in at once when a device or neither login nor tos_accepted was sent"),
-    fails(403, "Registration is switched off"), fails(409, "The login or e-mail is taken"),
-    from_json("login", &register_account::login, length(3, 50)),
-    from_json("email", &register_account::email, length(3, 254)),
-    from_json("password", &register_account::password, length(1, 128)),
-    from_json_or_default("locale", &register_account::locale, length(1, 10)),
-    from_json("tos_accepted", &register_account::tos_accepted),
-    from_json("device", &register_account::device, device),
-    refined_by(choose_welcome),
-    from_origin(&register_account::origin)),
+    post<register_account>(
+        "/api/v1/auth/register", allow::anyone, bucket::mail, "Create an account",
+        answers(201, registration,
+                "Created; signed in at once when a device or neither login nor tos_accepted was sent"),
+        fails(403, "Registration is switched off"), fails(409, "The login or e-mail is taken"),
+        from_json("login", &register_account::login, length(3, 50)),
+        from_json("email", &register_account::email, length(3, 254)),
+        from_json("password", &register_account::password, length(1, 128)),
+        from_json_or_default("locale", &register_account::locale, length(1, 10)),
+        from_json("tos_accepted", &register_account::tos_accepted),
+        from_json("device", &register_account::device, device), refined_by(choose_welcome),
+        from_origin(&register_account::origin)),
 
-  post<register_account>("/api/v1/mobile/auth/register", allow::anyone, bucket::mail, "Create an account from a phone",
-    answers(201, mobile_registration, "Created and signed in"), fails(409, "The e-mail is taken"),
-    from_json("email", &register_account::email, length(3, 254)),
-    from_json("password", &register_account::password, length(1, 128)),
-    from_json("device", &register_account::device, device),
-    set(&register_account::welcome, accounts::welcome::sign_in_at_once),
-    set(&register_account::strong_password, true),
-    refined_by(+[](register_account& m) {
-      if (!m.email) fail_field("email", "Field required", "missing");
-      if (!m.device) fail_field("device", "Field required", "missing");
-    }),
-    from_origin(&register_account::origin)),
+    post<register_account>("/api/v1/mobile/auth/register", allow::anyone, bucket::mail,
+                           "Create an account from a phone", answers(201, mobile_registration, "Created and signed in"),
+                           fails(409, "The e-mail is taken"),
+                           from_json("email", &register_account::email, length(3, 254)),
+                           from_json("password", &register_account::password, length(1, 128)),
+                           from_json("device", &register_account::device, device),
+                           set(&register_account::welcome, accounts::welcome::sign_in_at_once),
+                           set(&register_account::strong_password, true), refined_by(+[](register_account& m) {
+                             if (!m.email) fail_field("email", "Field required", "missing");
+                             if (!m.device) fail_field("device", "Field required", "missing");
+                           }),
+                           from_origin(&register_account::origin)),
 };
 
 constexpr std::tuple sign_in_endpoints{
-  post<sessions::sign_in>("/api/v1/auth/login", allow::anyone, bucket::login, "Sign in with a password",
-    answers(200, session), fails(401, "Unknown user, wrong password, inactive or not verified"),
-    fails(423, "Too many failed attempts; `Retry-After` says how long"),
-    from_json("login_or_email|email|username|login", &sessions::sign_in::identifier, length(1, 255)),
-    from_json("password", &sessions::sign_in::password, length(1, 255)),
-    from_json("device", &sessions::sign_in::device, device),
-    from_json_or_default("remember_me", &sessions::sign_in::remember, anything, "Stay signed in for 30 days instead of 7"),
-    from_origin(&sessions::sign_in::origin)),
+    post<sessions::sign_in>(
+        "/api/v1/auth/login", allow::anyone, bucket::login, "Sign in with a password", answers(200, session),
+        fails(401, "Unknown user, wrong password, inactive or not verified"),
+        fails(423, "Too many failed attempts; `Retry-After` says how long"),
+        from_json("login_or_email|email|username|login", &sessions::sign_in::identifier, length(1, 255)),
+        from_json("password", &sessions::sign_in::password, length(1, 255)),
+        from_json("device", &sessions::sign_in::device, device),
+        from_json_or_default("remember_me", &sessions::sign_in::remember, anything,
+                             "Stay signed in for 30 days instead of 7"),
+        from_origin(&sessions::sign_in::origin)),
 
-  post<sessions::sign_in>("/api/v1/mobile/auth/login", allow::anyone, bucket::login, "Sign in from a phone",
-    answers(200, mobile_session), fails(401, "Unknown user, wrong password, inactive or not verified"),
-    fails(423, "Too many failed attempts; `Retry-After` says how long"),
-    from_json("email|login_or_email|username|login", &sessions::sign_in::identifier, length(1, 255)),
-    from_json("password", &sessions::sign_in::password, length(1, 128)),
-    from_json("device", &sessions::sign_in::device, device),
-    from_json_or_default("remember_me", &sessions::sign_in::remember),
-    refined_by(+[](sessions::sign_in& m) {
-      if (!m.device) fail_field("device", "Field required", "missing");
-    }),
-    from_origin(&sessions::sign_in::origin)),
+    post<sessions::sign_in>(
+        "/api/v1/mobile/auth/login", allow::anyone, bucket::login, "Sign in from a phone", answers(200, mobile_session),
+        fails(401, "Unknown user, wrong password, inactive or not verified"),
+        fails(423, "Too many failed attempts; `Retry-After` says how long"),
+        from_json("email|login_or_email|username|login", &sessions::sign_in::identifier, length(1, 255)),
+        from_json("password", &sessions::sign_in::password, length(1, 128)),
+        from_json("device", &sessions::sign_in::device, device),
+        from_json_or_default("remember_me", &sessions::sign_in::remember), refined_by(+[](sessions::sign_in& m) {
+          if (!m.device) fail_field("device", "Field required", "missing");
+        }),
+        from_origin(&sessions::sign_in::origin)),
 
-  post<sessions::verify_code>("/api/v1/auth/verify-otp", allow::anyone, bucket::login, "Confirm the e-mailed code and sign in",
-    answers(200, session),
-    fails(400, "OTP_INVALID, OTP_NOT_FOUND, OTP_EXPIRED or ALREADY_VERIFIED, with `attempts_remaining`"),
-    fails(429, "OTP_EXHAUSTED"),
-    from_json("email", &sessions::verify_code::email, length(3, 254)),
-    from_json("code", &sessions::verify_code::code, rule{.low = 6, .high = 6, .pattern = "^[0-9]{6}$"}),
-    from_origin(&sessions::verify_code::origin)),
+    post<sessions::verify_code>(
+        "/api/v1/auth/verify-otp", allow::anyone, bucket::login, "Confirm the e-mailed code and sign in",
+        answers(200, session),
+        fails(400, "OTP_INVALID, OTP_NOT_FOUND, OTP_EXPIRED or ALREADY_VERIFIED, with `attempts_remaining`"),
+        fails(429, "OTP_EXHAUSTED"), from_json("email", &sessions::verify_code::email, length(3, 254)),
+        from_json("code", &sessions::verify_code::code, mailed_code), from_origin(&sessions::verify_code::origin)),
 
-  post<sessions::resend_code>("/api/v1/auth/resend-otp", allow::anyone, bucket::mail, "Mail a new code; the old one ends",
-    answers(200, code_sent), fails(429, "Too soon or too often"),
-    from_json("email", &sessions::resend_code::email, length(3, 254))),
+    post<sessions::resend_code>("/api/v1/auth/resend-otp", allow::anyone, bucket::mail,
+                                "Mail a new code; the old one ends", answers(200, code_sent),
+                                fails(429, "Too soon or too often"),
+                                from_json("email", &sessions::resend_code::email, length(3, 254))),
 
-  post<sessions::refresh>("/api/v1/auth/refresh", allow::anyone, bucket::general, "Get a new pair of tokens",
-    answers(200, tokens), fails(401, "Unknown, expired, revoked or already used"),
-    from_json("refresh_token", &sessions::refresh::token, length(1, 1000)),
-    from_json("device_id", &sessions::refresh::device_id, length(36, 36))),
+    post<sessions::refresh>("/api/v1/auth/refresh", allow::anyone, bucket::none, "Get a new pair of tokens",
+                            answers(200, tokens), fails(401, "Unknown, expired, revoked or already used"),
+                            from_json("refresh_token", &sessions::refresh::token, length(1, 1000)),
+                            from_json("device_id", &sessions::refresh::device_id, length(36, 36))),
 
-  post<sessions::refresh>("/api/v1/mobile/auth/refresh", allow::anyone, bucket::general, "Get a new pair of tokens",
-    answers(200, mobile_tokens), fails(401, "Unknown, expired, revoked or already used"),
-    from_json("refresh_token", &sessions::refresh::token, length(1, 1000)),
-    from_json("device_id", &sessions::refresh::device_id, length(36, 36))),
+    post<sessions::refresh>("/api/v1/mobile/auth/refresh", allow::anyone, bucket::none, "Get a new pair of tokens",
+                            answers(200, mobile_tokens), fails(401, "Unknown, expired, revoked or already used"),
+                            from_json("refresh_token", &sessions::refresh::token, length(1, 1000)),
+                            from_json("device_id", &sessions::refresh::device_id, length(36, 36))),
 
-  post<sessions::sign_out>("/api/v1/auth/logout", allow::anyone, bucket::general, "Sign out; silent for an unknown token",
-    answers(200, said_goodbye),
-    from_json("refresh_token", &sessions::sign_out::token, length(0, 1000))),
+    post<sessions::sign_out>("/api/v1/auth/logout", allow::anyone, bucket::none,
+                             "Sign out; silent for an unknown token", answers(200, said_goodbye),
+                             from_json("refresh_token", &sessions::sign_out::token, length(0, 1000))),
 
-  post<sessions::sign_out>("/api/v1/mobile/auth/logout", allow::anyone, bucket::general, "Sign out; silent for an unknown token",
-    answers_nothing(204),
-    from_json("refresh_token", &sessions::sign_out::token, length(0, 1000))),
+    post<sessions::sign_out>("/api/v1/mobile/auth/logout", allow::anyone, bucket::none,
+                             "Sign out; silent for an unknown token", answers_nothing(204),
+                             from_json("refresh_token", &sessions::sign_out::token, length(0, 1000))),
 
-  post<sessions::create_ticket>("/api/v1/ws/ticket", allow::signed_in, bucket::general,
-    "Get a ticket that opens one WebSocket within 30 seconds",
-    answers(200, ticket),
-    from_session(&sessions::create_ticket::caller)),
+    post<sessions::create_ticket>("/api/v1/ws/ticket", allow::signed_in, bucket::general,
+                                  "Get a ticket that opens one WebSocket within 30 seconds", answers(200, ticket),
+                                  from_session(&sessions::create_ticket::caller)),
 };
 
 } // namespace

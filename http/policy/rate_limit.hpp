@@ -1,18 +1,18 @@
 #pragma once
 
+#include "actors/kernel/token_buckets.hpp"
 #include "config/settings.hpp"
 #include "http/policy/buckets.hpp"
 
 #include <chrono>
 #include <string>
-#include <unordered_map>
 
 namespace backstay::http {
 
-/// Token buckets in memory, per node. On the HTTP thread only.
+/// What of an endpoint's bucket is left for whom. On the HTTP thread only.
 class rate_limiter {
 public:
-  using clock = std::chrono::steady_clock;
+  using clock = token_buckets::clock;
 
   explicit rate_limiter(const config::settings::limits_section& limits) : limits_(limits) {}
 
@@ -20,16 +20,10 @@ public:
   std::chrono::seconds charge(bucket from, const std::string& who, clock::time_point now = clock::now());
 
 private:
-  struct budget {
-    double tokens;
-    clock::time_point seen;
-  };
   std::size_t per_minute(bucket which) const;
-  void forget_full(clock::time_point now);
 
   const config::settings::limits_section& limits_;
-  std::unordered_map<std::string, budget> budgets_;
-  std::size_t purge_at_ = 10'000;
+  token_buckets tokens_;
 };
 
 } // namespace backstay::http

@@ -6,6 +6,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <fstream>
+#include <map>
 #include <unistd.h>
 
 namespace backstay::http::system {
@@ -14,8 +15,10 @@ namespace {
 
 using nlohmann::json;
 
-/// A route of ours that is no API of a family: it writes its answer itself.
-route page(std::string path, std::string summary, std::function<void(const exchange_ptr&)> handle) {
+/// A route of ours that is no API of a family: it writes its answer itself. `fails` are the statuses of its own, with
+/// their meaning.
+route page(std::string path, std::string summary, std::map<std::string, std::string> fails,
+           std::function<void(const exchange_ptr&)> handle) {
   route made{.method = "GET",
              .paths = {std::move(path)},
              .needs = allow::anyone_better_signed_in,
@@ -23,12 +26,14 @@ route page(std::string path, std::string summary, std::function<void(const excha
              .tag = "System",
              .summary = std::move(summary),
              .handle = std::move(handle)};
-  made.describe = [made] {
-    json operation{{"operationId", "get" + made.paths.front()},
-                   {"summary", made.summary},
-                   {"tags", {made.tag}},
-                   {"responses", {{"200", {{"description", "Fine"}}}, {"503", {{"description", "Not fine"}}}}},
-                   {"security", json::array()}};
+  made.describe = [made, fails = std::move(fails)] {
+    json operation{
+        {"operationId", "get" + made.paths.front()},
+        {"summary", made.summary},
+        {"tags", {made.tag}},
+        {"responses", {{"200", {{"description", "Fine"}}}, {"414", {{"description", "The URL is over 8 kB"}}}}},
+        {"security", json::array()}};
+    for (auto& [status, meaning] : fails) operation["responses"][status] = {{"description", meaning}};
     for (char& c : operation["operationId"].get_ref<std::string&>())
       if (c == '/' || c == '.') c = '_';
     return operation;
@@ -169,12 +174,15 @@ void answer_metrics(const sources& from, const exchange_ptr& x) {
 } // namespace
 
 void add_health(router& to, const sources& from) {
-  to.add(page("/health", "Is the service well? Operators see its parts",
+  to.add(page("/health", "Is the service well? Operators see its parts", {{"503", "A critical part is not up"}},
               [from](const exchange_ptr& x) { answer_health(from, *x); }));
-  to.add(page("/health/live", "Does the process answer?",
+  to.add(page("/health/live", "Does the process answer?", {},
               [](const exchange_ptr& x) { x->answer({.body = R"({"status":"ok"})"}); }));
-  to.add(page("/health/ready", "Can it serve requests?", [from](const exchange_ptr& x) { answer_ready(from, x); }));
-  to.add(page("/metrics", "Prometheus metrics", [from](const exchange_ptr& x) { answer_metrics(from, x); }));
+  to.add(page("/health/ready", "Can it serve requests?", {{"503", "Not now"}, {"504", "The database is silent"}},
+              [from](const exchange_ptr& x) { answer_ready(from, x); }));
+  to.add(page("/metrics", "Prometheus metrics",
+              {{"401", "Neither an operator nor metrics.token"}, {"403", "The role lacks a permission"}},
+              [from](const exchange_ptr& x) { answer_metrics(from, x); }));
 }
 
 } // namespace backstay::http::system

@@ -1,0 +1,209 @@
+// A server that a test does harm to, and looks behind.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { request } from "node:http";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { Server, eventually, plain_environment, run } from "../e2e/server.js";
+
+/** Where limits are not what a test is about. */
+const unlimited = Object.fromEntries(
+  ["general", "payments", "login_per_address", "mail_per_address", "refresh_per_session"].map((n) => [`limits.${n}`, 1e6]),
+);
+
+/** The answers that tell a client to repeat: nothing was done, or nobody knows. */
+export const is_repeatable = ({ status }) => status === 503 || status === 504;
+
+/** Every call is answered within this: the gateway's 5 s, and a busy machine. */
+export const patience_ms = 6000;
+
+/** The rows that psql prints, each a list of texts. */
+async function psql(url, statement) {
+  const argv = ["-XqAt", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-c", statement, url];
+  const child = spawn("psql", argv, { env: plain_environment({ PGAPPNAME: "test" }), stdio: ["ignore", "pipe", "pipe"] });
+  let out = "", err = "";
+  child.stdout.on("data", (d) => (out += d));
+  child.stderr.on("data", (d) => (err += d));
+  const code = await new Promise((done, failed) => child.on("error", failed).on("close", done));
+  if (code !== 0) throw new Error(`psql: ${err}`);
+  return out.split("\n").filter((line) => line !== "").map((line) => line.split("\t"));
+}
+
+export class House extends Server {
+  constructor({ settings = {}, ...more } = {}) {
+    super({ settings: { ...unlimited, ...settings }, ...more });
+  }
+
+  /**
+   * On a connection of its own, so that a broken connection is this request's. Without a whole answer it throws; the
+   * error's `began` says whether a part of it had come.
+   */
+  api(method, path, { token, body, headers = {} } = {}) {
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    const all = { ...headers, ...(token ? { authorization: `Bearer ${token}` } : {}) };
+    if (text !== undefined) Object.assign(all, { "content-type": "application/json", "content-length": Buffer.byteLength(text) });
+    const begun = performance.now();
+    return new Promise((done, failed) => {
+      let began = false;
+      const fail = (error) => failed(Object.assign(error, { began, milliseconds: performance.now() - begun }));
+      const sent = request(this.url + path, { method, headers: all, agent: false }, (answer) => {
+        began = true;
+        const parts = [];
+        answer.on("data", (part) => parts.push(part));
+        answer.on("error", fail);
+        answer.on("end", () => {
+          const text = Buffer.concat(parts).toString();
+          const is_json = answer.headers["content-type"]?.startsWith("application/json");
+          done({
+            status: answer.statusCode,
+            headers: new Headers(answer.headers),
+            text,
+            body: is_json ? JSON.parse(text) : undefined,
+            milliseconds: performance.now() - begun,
+          });
+        });
+      });
+      sent.setTimeout(2 * patience_ms, () => sent.destroy(new Error(`${method} ${path} hangs`)));
+      sent.on("error", fail);
+      sent.end(text);
+    });
+  }
+
+  /** As `kill -9` does it; `start` goes on in the same place. */
+  async kill() {
+    this.process.kill("SIGKILL");
+    await this.ended;
+  }
+
+  /** Repeats a call for as long as it is to be repeated, also over restarts. */
+  async insist(call, seconds = 30) {
+    return eventually(async () => {
+      const answer = await call();
+      assert.ok(!is_repeatable(answer), answer.text);
+      return answer;
+    }, seconds);
+  }
+
+  // ---- crashes, and what operators see of them
+
+  crash(name, how = "exit") {
+    return this.control("POST", `crash/${name}?how=${how}`);
+  }
+
+  async component(name) {
+    const { body } = await this.get("/health");
+    return body.components.find((each) => each.name === name);
+  }
+
+  /** Waits until the actor has died that often and lives again. */
+  restarted(name, times) {
+    return eventually(async () => {
+      const seen = await this.component(name);
+      assert.equal(seen.restarts, times, `${name} was not restarted ${times} times`);
+      assert.equal(seen.condition, "up", `${name} is not up`);
+      return seen;
+    });
+  }
+
+  async metric(name_and_labels) {
+    const { text } = await this.get("/metrics");
+    const line = text.split("\n").find((each) => each.startsWith(`${name_and_labels} `));
+    return line && Number(line.slice(name_and_labels.length));
+  }
+
+  // ---- the database behind it
+
+  get #postmaster_file() {
+    return readFileSync(join(this.data, "postgres/data/postmaster.pid"), "utf8").split("\n");
+  }
+
+  get postmaster() {
+    return Number(this.#postmaster_file[0]);
+  }
+
+  /** Where its private cluster is found by others, or the database that it was given. */
+  get database_url() {
+    const given = this.settings["database.url"];
+    return given ?? `postgresql:///backstay?host=${encodeURIComponent(this.#postmaster_file[4])}&port=5432&user=backstay`;
+  }
+
+  sql(statement) {
+    return psql(this.database_url, statement);
+  }
+
+  async value(statement) {
+    return (await this.sql(statement))[0]?.[0];
+  }
+
+  /** The processes that serve its connections. */
+  async backends() {
+    const rows = await this.sql(
+      "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name <> 'test'",
+    );
+    return rows.map(([pid]) => Number(pid));
+  }
+
+  async assert_ledger_clean() {
+    const doctor = await run(["doctor", "ledger", ...this.arguments, "--set", "environment=development"]);
+    assert.equal(doctor.code, 0, doctor.out + doctor.err);
+  }
+
+  // ---- buying
+
+  create_payment(who, key = randomUUID(), plan = "Basic Monthly") {
+    const body = { plan_id: plan, currency: "USD" };
+    return this.post("/api/v1/payments/create", body, who.token, { "idempotency-key": key });
+  }
+
+  pay(invoice) {
+    return this.control("POST", `cryptobot/invoices/${invoice}/pay`);
+  }
+
+  /** Reads the state that we keep; the question after one payment would ask the provider. */
+  async history(who) {
+    const answer = await this.get("/api/v1/payments/history?limit=100", who.token);
+    assert.equal(answer.status, 200, answer.text);
+    return answer.body.payments;
+  }
+
+  config(who) {
+    return this.get(`/api/v1/subscriptions/config/${who.id}`, who.token);
+  }
+
+  /** A new account with a subscription that the panel knows. */
+  async subscribe(login) {
+    const who = await this.sign_up(login);
+    const payment = await this.create_payment(who);
+    assert.equal(payment.status, 201, payment.text);
+    await this.pay(payment.body.invoice_id);
+    await eventually(async () => assert.equal((await this.config(who)).status, 200));
+    return who;
+  }
+
+  /** Calls again and again until `stop()`, one after the other; keeps every answer. */
+  load(calls) {
+    const answers = [];
+    let stopping = false;
+    const loops = calls.map(async (call) => {
+      while (!stopping) {
+        const begun = Date.now();
+        try {
+          answers.push({ begun, ...(await call()) });
+        } catch (error) {
+          answers.push({ begun, error, milliseconds: error.milliseconds });
+        }
+        await sleep(5);
+      }
+    });
+    const stop = async () => {
+      stopping = true;
+      await Promise.all(loops);
+      return answers;
+    };
+    return { answers, stop };
+  }
+}
