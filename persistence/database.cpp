@@ -3,6 +3,8 @@
 #include "config/log.hpp"
 #include "persistence/transaction.hpp"
 
+#include <poll.h>
+
 namespace backstay::persistence {
 
 namespace {
@@ -12,6 +14,7 @@ using worker = worker_actor<database_job>;
 struct worker_state {
   worker_state() = default;
   static inline constexpr auto name = "database worker";
+  database_options options;
   std::unique_ptr<database_connection> connection;
 };
 static_assert(!std::is_aggregate_v<worker_state>);
@@ -31,6 +34,13 @@ std::unique_ptr<database_connection> connect(const database_options& options) {
   setup.exec("SET statement_timeout = " + std::to_string(options.statement_timeout.count()));
   setup.exec("SET idle_in_transaction_session_timeout = 10000");
   return connection;
+}
+
+/// Over an idle connection nothing comes but the server's farewell and the end. Found before a job is begun, it costs
+/// nobody an answer; the workers at the bottom of the pool would otherwise keep theirs for the next rush of requests.
+bool has_ended(const database_connection& connection) {
+  pollfd look{connection.link.sock(), POLLIN, 0};
+  return poll(&look, 1, 0) != 0;
 }
 
 std::any execute(database_connection& connection, const database_job& job) {
@@ -53,8 +63,10 @@ caf::result<database_outcome> run(worker_pointer self, const database_job& job) 
     self->quit(caf::make_error(ec::unavailable));
     return to_error(std::move(what));
   };
+  auto& connection = self->state.connection;
   try {
-    return database_outcome{execute(*self->state.connection, job)};
+    if (has_ended(*connection)) connection = connect(self->state.options);
+    return database_outcome{execute(*connection, job)};
   } catch (const fault_error& error) {
     return to_error(error.what_failed);
   } catch (const pqxx::in_doubt_error&) {
@@ -65,18 +77,19 @@ caf::result<database_outcome> run(worker_pointer self, const database_job& job) 
     log::error("database", "a statement failed", {{"state", error.sqlstate()}, {"cause", error.what()}});
     // Class 57: cancelled by the statement timeout or by an operator. 40: lost a race that a repeat may win.
     bool repeatable = error.sqlstate().starts_with("57") || error.sqlstate().starts_with("40");
-    if (!self->state.connection->link.is_open()) return end_worker(not_executed("DATABASE_LOST"));
+    if (!connection->link.is_open()) return end_worker(not_executed("DATABASE_LOST"));
     return to_error(repeatable ? not_executed("DATABASE_BUSY") : fault{.code = ec::internal});
   } catch (const std::exception& error) {
     log::error("database", "a job failed", {{"cause", error.what()}});
-    if (!self->state.connection->link.is_open()) return end_worker(not_executed("DATABASE_LOST"));
+    if (!connection->link.is_open()) return end_worker(not_executed("DATABASE_LOST"));
     return to_error({.code = ec::internal});
   }
 }
 
 worker::behavior_type behave(worker_pointer self, database_options options) {
+  self->state.options = std::move(options);
   try {
-    self->state.connection = connect(options);
+    self->state.connection = connect(self->state.options);
   } catch (const std::exception&) {
     // Not logged by each worker: /health and the log line of the job that finds nobody say it once.
     self->quit(caf::make_error(ec::unavailable));

@@ -115,6 +115,11 @@ export class House extends Server {
     return line && Number(line.slice(name_and_labels.length));
   }
 
+  /** The process of the fakes, which outlives the server. */
+  get sandbox_process() {
+    return Number(readFileSync(join(this.data, "sandbox.pid"), "utf8"));
+  }
+
   // ---- the database behind it
 
   get #postmaster_file() {

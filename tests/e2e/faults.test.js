@@ -3,8 +3,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 
+import { kill_server_under_load, strike_database_under_load } from "../chaos/buyers.js";
 import { House, is_repeatable, patience_ms } from "../chaos/house.js";
 import { assert_error, eventually, password } from "./server.js";
 
@@ -90,4 +90,191 @@ describe("when an actor dies", () => {
       await assert_restart_is_visible(name, 3, "drill");
       await assert_serves(name);
     });
+});
+
+describe("when an actor dies again and again, or with promises in its hands", () => {
+  let buyer;
+  const house = with_house(quiet, async () => (buyer = await house.subscribe("bob")));
+  after(() => house.control("DELETE", "faults").catch(() => {})); // it may be gone by then
+
+  it("payments: a request whose promise died ends 504, and its repetition finds what was done", async () => {
+    const open = () => house.value("SELECT count(*) FROM payments WHERE state = 'created'");
+    await house.control("POST", "faults", { system: "cryptobot", latency_ms: 2500 });
+    const asked = house.create_payment(buyer, "key-of-bob");
+    await eventually(async () => assert.equal(await open(), "1"));
+    await house.crash("payments");
+    const answer = await asked;
+    assert_error(answer, 504, "TIMEOUT");
+    assert.ok(answer.milliseconds < patience_ms, `${answer.milliseconds} ms`);
+    await house.control("DELETE", "faults");
+    const repeated = await house.insist(() => house.create_payment(buyer, "key-of-bob"));
+    assert.equal(repeated.status, 201, repeated.text);
+    const { items } = await house.control("GET", `cryptobot/invoices?payload=${repeated.body.payment_id}`);
+    assert.deepEqual(items.map((each) => String(each.invoice_id)), [repeated.body.invoice_id]);
+  });
+
+  it("subscriptions: the same", async () => {
+    const { handled } = await house.component("panel");
+    await house.control("POST", "faults", { system: "panel", latency_ms: 2500 });
+    const asked = house.config(buyer);
+    await eventually(async () => assert.ok((await house.component("panel")).handled > handled));
+    await house.crash("subscriptions");
+    const answer = await asked;
+    assert_error(answer, 504, "TIMEOUT");
+    assert.ok(answer.milliseconds < patience_ms, `${answer.milliseconds} ms`);
+    await house.control("DELETE", "faults");
+    assert.equal((await house.config(buyer)).status, 200);
+  });
+
+  /** Until it no longer comes back. */
+  async function crash_to_the_end(name, seen) {
+    for (let deaths = (await house.component(name)).restarts + 1; deaths <= 4; ++deaths) {
+      if (deaths === 4) await house.crash(name).catch(() => {}); // it may not live to answer
+      else await house.crash(name);
+      if (deaths < 4) await house.restarted(name, deaths);
+    }
+    return seen();
+  }
+
+  it("one that is not critical degrades at the fourth death in a minute, and the rest serves", async () => {
+    await crash_to_the_end("monitoring", () =>
+      eventually(async () => assert.equal((await house.component("monitoring")).condition, "degraded")),
+    );
+    const health = await house.get("/health");
+    assert.deepEqual([health.status, health.body.status], [200, "degraded"]);
+    assert_error(await house.get("/api/v1/servers", buyer.token), 503, "RESTARTING");
+    assert.equal((await house.get("/api/v1/plans")).status, 200);
+    assert.equal((await house.history(buyer)).length, 2);
+    assert.equal(await house.metric('backstay_actor_up{actor="monitoring"}'), 0);
+  });
+
+  it("a critical one ends the process with 70", async () => {
+    await crash_to_the_end("sessions", async () => {
+      assert.deepEqual(await house.ended, { code: 70, signal: null });
+    });
+    const last = house.log_lines.at(-1);
+    assert.equal(last.message, "gives up: a critical actor keeps dying");
+    assert.deepEqual([last.actor, last.cause], ["sessions", "drill: told to exit"]);
+    await house.start(); // as the service manager would
+    assert.equal((await house.history(buyer)).length, 2);
+  });
+});
+
+describe("when the database fails", () => {
+  let buyer;
+  const workers = 3;
+  const few = { "database.connections": workers, "database.queue": 4 };
+  const house = with_house({ ...quiet, ...few }, async () => (buyer = await house.sign_up("cleo")));
+
+  const blocked = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name <> 'test'";
+  const lock_plans = () => house.sql("BEGIN; LOCK TABLE plans; SELECT pg_sleep(1.5); COMMIT");
+
+  it("a statement whose connection is lost ends 503", async () => {
+    const blocking = lock_plans();
+    const asked = eventually(async () => {
+      const answer = await house.get("/api/v1/plans");
+      assert.notEqual(answer.status, 200);
+      return answer;
+    });
+    await eventually(async () => assert.ok(await house.value(blocked)));
+    await house.sql(`SELECT pg_terminate_backend(pid) FROM (${blocked}) AS them`);
+    assert_error(await asked, 503);
+    await blocking;
+    assert.equal((await house.get("/api/v1/plans")).status, 200);
+  });
+
+  it("connections that are lost while idle cost nobody an answer", async () => {
+    const before = await house.backends();
+    await house.sql(`SELECT pg_terminate_backend(pid) FROM unnest(ARRAY[${before}]) AS pid`);
+    await eventually(async () => {
+      const answers = await Promise.all(Array.from({ length: workers }, () => house.get("/api/v1/plans")));
+      for (const answer of answers) assert.equal(answer.status, 200, answer.text);
+      const now = await house.backends();
+      assert.equal(now.length, before.length);
+      assert.ok(now.every((pid) => !before.includes(pid)));
+    });
+  });
+
+  it("a connection that breaks during the commit leaves the outcome unknown: 504", async () => {
+    // A commit that takes its time, as one does on a slow disk.
+    await house.sql(`
+      CREATE FUNCTION nap() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(1.5); RETURN NULL; END';
+      CREATE CONSTRAINT TRIGGER nap AFTER INSERT ON payments DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION nap()`);
+    const asked = house.create_payment(buyer, "key-of-cleo");
+    const committing = await eventually(async () => {
+      const pid = await house.value("SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query ILIKE 'commit%'");
+      assert.ok(pid);
+      return pid;
+    });
+    await house.sql(`SELECT pg_terminate_backend(${committing})`);
+    assert_error(await asked, 504, "OUTCOME_UNKNOWN");
+    await house.sql("DROP TRIGGER nap ON payments; DROP FUNCTION nap");
+    const repeated = await house.insist(() => house.create_payment(buyer, "key-of-cleo"));
+    assert.equal(repeated.status, 201, repeated.text);
+    assert.equal((await house.history(buyer)).length, 1);
+  });
+
+  it("a full queue refuses at once, and the rest waits", async () => {
+    const blocking = lock_plans();
+    const locks = "SELECT count(*) FROM pg_locks WHERE relation = 'plans'::regclass AND mode = 'AccessExclusiveLock'";
+    await eventually(async () => assert.equal(await house.value(locks), "1"));
+    const answers = await Promise.all(Array.from({ length: 20 }, () => house.get("/api/v1/plans")));
+    await blocking;
+    const refused = answers.filter(({ status }) => status !== 200);
+    for (const answer of refused) {
+      assert_error(answer, 503, "OVERLOADED");
+      assert.ok(answer.milliseconds < 1000, `${answer.milliseconds} ms`);
+    }
+    assert.equal(answers.length - refused.length, workers + few["database.queue"]);
+  });
+});
+
+/** Everything happens soon, so that a test need not wait for it. */
+const brisk = { "payments.poll": "100ms", "outbox.lease": "5s" };
+
+describe("when the server is killed", () => {
+  const house = with_house(brisk);
+
+  it("between paid and settled, it settles once after its restart", async () => {
+    const buyer = await house.sign_up("dora");
+    const sandbox = house.sandbox_process;
+    await house.control("POST", "faults", { system: "cryptobot", webhooks: "drop" });
+    const payment = await house.create_payment(buyer);
+    await house.pay(payment.body.invoice_id);
+    await house.kill();
+    assert.equal(await house.value("SELECT state FROM payments"), "pending", "it was killed in time");
+    await house.start();
+    assert.equal(house.sandbox_process, sandbox);
+    await house.control("POST", "clock", { advance_seconds: 70 }); // the poller's turn
+    await eventually(async () => assert.equal((await house.history(buyer))[0].status, "completed"));
+    await house.control("DELETE", "faults");
+    const span = await house.value("SELECT extract(day FROM expires_at - started_at) FROM subscriptions");
+    assert.equal(span, "30");
+    await house.assert_ledger_clean();
+  });
+});
+
+describe("when the server is killed under load", () => {
+  const house = with_house(brisk);
+
+  it("nothing is lost or doubled", async (t) => {
+    const { payments } = await kill_server_under_load(house, { buyers: 3, times: 5 });
+    t.diagnostic(`${payments.length} payments`);
+    assert.ok(payments.length > 5);
+  });
+});
+
+describe("when PostgreSQL is killed under load", () => {
+  let reader;
+  const house = with_house(brisk, async () => (reader = await house.sign_up("emil")));
+
+  it("requests end 2xx, 503 or 504 in time, it comes back by itself, and nothing is lost or doubled", async (t) => {
+    const kill_backend = async () => process.kill((await house.backends())[0], "SIGKILL");
+    const kill_postmaster = async () => process.kill(house.postmaster, "SIGKILL");
+    const answers = await strike_database_under_load(house, reader, [kill_backend, kill_postmaster]);
+    const failed = answers.filter(is_repeatable);
+    t.diagnostic(`${failed.length} of ${answers.length} requests were to be repeated`);
+    assert.ok(failed.length > 0, "the load felt it");
+  });
 });
