@@ -301,6 +301,7 @@ describe("buying", () => {
   check("a panel that is away leaves the last known figures, until it is back", async () => {
     const [user] = (await server.control("GET", "panel/users")).items;
     const gigabytes = async () => (await get_active(server, ada)).used_traffic_bytes / 2 ** 30;
+    assert.equal(await gigabytes(), 20);
     await server.control("POST", "faults", { system: "panel", error_rate: 1, webhooks: "drop" });
     await server.control("POST", `panel/users/${user.id}/traffic`, { used_bytes: 30 * 2 ** 30 });
     const begun = Date.now();
