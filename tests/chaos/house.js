@@ -6,6 +6,7 @@ import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
+import { after, before } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { Server, eventually, plain_environment, run } from "../e2e/server.js";
@@ -14,6 +15,9 @@ import { Server, eventually, plain_environment, run } from "../e2e/server.js";
 const unlimited = Object.fromEntries(
   ["general", "payments", "login_per_address", "mail_per_address", "refresh_per_session"].map((n) => [`limits.${n}`, 1e6]),
 );
+
+/** Everything happens soon, so that a test need not wait for it. */
+export const brisk = { "payments.poll": "100ms", "outbox.lease": "5s" };
 
 /** The answers that tell a client to repeat: nothing was done, or nobody knows. */
 export const is_repeatable = ({ status }) => status === 503 || status === 504;
@@ -136,8 +140,8 @@ export class House extends Server {
     return given ?? `postgresql:///backstay?host=${encodeURIComponent(this.#postmaster_file[4])}&port=5432&user=backstay`;
   }
 
-  sql(statement) {
-    return psql(this.database_url, statement);
+  sql(statement, database = "backstay") {
+    return psql(this.database_url.replace("///backstay?", `///${database}?`), statement);
   }
 
   async value(statement) {
@@ -152,9 +156,22 @@ export class House extends Server {
     return rows.map(([pid]) => Number(pid));
   }
 
+  async kill_backend() {
+    process.kill((await this.backends())[0], "SIGKILL");
+  }
+
+  kill_postmaster() {
+    process.kill(this.postmaster, "SIGKILL");
+  }
+
   async assert_ledger_clean() {
     const doctor = await run(["doctor", "ledger", ...this.arguments, "--set", "environment=development"]);
     assert.equal(doctor.code, 0, doctor.out + doctor.err);
+  }
+
+  /** Moves the clock on, so that what waits for a lease or for its next try is due. */
+  end_leases() {
+    return this.control("POST", "clock", { advance_seconds: 70 });
   }
 
   // ---- buying
@@ -164,8 +181,12 @@ export class House extends Server {
     return this.post("/api/v1/payments/create", body, who.token, { "idempotency-key": key });
   }
 
-  pay(invoice) {
-    return this.control("POST", `cryptobot/invoices/${invoice}/pay`);
+  /** Invoices that buyers have paid at the provider. */
+  paid = [];
+
+  async pay(invoice) {
+    await this.control("POST", `cryptobot/invoices/${invoice}/pay`);
+    this.paid.push(invoice);
   }
 
   /** Reads the state that we keep; the question after one payment would ask the provider. */
@@ -211,4 +232,15 @@ export class House extends Server {
     };
     return { answers, stop };
   }
+}
+
+/** For a `describe`: a house that lives as long as its tests, once `prepare` has brought in who lives there. */
+export function with_house(settings, prepare = async () => {}) {
+  const house = new House({ settings });
+  before(async () => {
+    await house.start();
+    await prepare(house);
+  });
+  after(() => house.dispose());
+  return house;
 }

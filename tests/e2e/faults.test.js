@@ -2,24 +2,15 @@
 // see what happened.
 
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 
-import { kill_server_under_load, strike_database_under_load } from "../chaos/buyers.js";
-import { House, is_repeatable, patience_ms } from "../chaos/house.js";
-import { assert_error, eventually, password } from "./server.js";
+import { kill_server_under_load, strike_under_load } from "../chaos/buyers.js";
+import { House, brisk, is_repeatable, patience_ms, with_house } from "../chaos/house.js";
+import { assert_error, eventually, free_ports, password } from "./server.js";
 
 /** Nothing happens by itself, so that an ordered fault strikes what the test sends. */
 const quiet = { "panel.poll": "1h", "payments.poll": "1h" };
-
-function with_house(settings, prepare = async () => {}) {
-  const house = new House({ settings });
-  before(async () => {
-    await house.start();
-    await prepare(house);
-  });
-  after(() => house.dispose());
-  return house;
-}
 
 describe("when an actor dies", () => {
   let buyer;
@@ -92,79 +83,11 @@ describe("when an actor dies", () => {
     });
 });
 
-describe("when an actor dies again and again, or with promises in its hands", () => {
-  let buyer;
-  const house = with_house(quiet, async () => (buyer = await house.subscribe("bob")));
-  after(() => house.control("DELETE", "faults").catch(() => {})); // it may be gone by then
-
-  it("payments: a request whose promise died ends 504, and its repetition finds what was done", async () => {
-    const open = () => house.value("SELECT count(*) FROM payments WHERE state = 'created'");
-    await house.control("POST", "faults", { system: "cryptobot", latency_ms: 2500 });
-    const asked = house.create_payment(buyer, "key-of-bob");
-    await eventually(async () => assert.equal(await open(), "1"));
-    await house.crash("payments");
-    const answer = await asked;
-    assert_error(answer, 504, "TIMEOUT");
-    assert.ok(answer.milliseconds < patience_ms, `${answer.milliseconds} ms`);
-    await house.control("DELETE", "faults");
-    const repeated = await house.insist(() => house.create_payment(buyer, "key-of-bob"));
-    assert.equal(repeated.status, 201, repeated.text);
-    const { items } = await house.control("GET", `cryptobot/invoices?payload=${repeated.body.payment_id}`);
-    assert.deepEqual(items.map((each) => String(each.invoice_id)), [repeated.body.invoice_id]);
-  });
-
-  it("subscriptions: the same", async () => {
-    const { handled } = await house.component("panel");
-    await house.control("POST", "faults", { system: "panel", latency_ms: 2500 });
-    const asked = house.config(buyer);
-    await eventually(async () => assert.ok((await house.component("panel")).handled > handled));
-    await house.crash("subscriptions");
-    const answer = await asked;
-    assert_error(answer, 504, "TIMEOUT");
-    assert.ok(answer.milliseconds < patience_ms, `${answer.milliseconds} ms`);
-    await house.control("DELETE", "faults");
-    assert.equal((await house.config(buyer)).status, 200);
-  });
-
-  /** Until it no longer comes back. */
-  async function crash_to_the_end(name, seen) {
-    for (let deaths = (await house.component(name)).restarts + 1; deaths <= 4; ++deaths) {
-      if (deaths === 4) await house.crash(name).catch(() => {}); // it may not live to answer
-      else await house.crash(name);
-      if (deaths < 4) await house.restarted(name, deaths);
-    }
-    return seen();
-  }
-
-  it("one that is not critical degrades at the fourth death in a minute, and the rest serves", async () => {
-    await crash_to_the_end("monitoring", () =>
-      eventually(async () => assert.equal((await house.component("monitoring")).condition, "degraded")),
-    );
-    const health = await house.get("/health");
-    assert.deepEqual([health.status, health.body.status], [200, "degraded"]);
-    assert_error(await house.get("/api/v1/servers", buyer.token), 503, "RESTARTING");
-    assert.equal((await house.get("/api/v1/plans")).status, 200);
-    assert.equal((await house.history(buyer)).length, 2);
-    assert.equal(await house.metric('backstay_actor_up{actor="monitoring"}'), 0);
-  });
-
-  it("a critical one ends the process with 70", async () => {
-    await crash_to_the_end("sessions", async () => {
-      assert.deepEqual(await house.ended, { code: 70, signal: null });
-    });
-    const last = house.log_lines.at(-1);
-    assert.equal(last.message, "gives up: a critical actor keeps dying");
-    assert.deepEqual([last.actor, last.cause], ["sessions", "drill: told to exit"]);
-    await house.start(); // as the service manager would
-    assert.equal((await house.history(buyer)).length, 2);
-  });
-});
-
-describe("when the database fails", () => {
+describe("when connections, promises or patience end", () => {
   let buyer;
   const workers = 3;
   const few = { "database.connections": workers, "database.queue": 4 };
-  const house = with_house({ ...quiet, ...few }, async () => (buyer = await house.sign_up("cleo")));
+  const house = with_house({ ...quiet, ...few }, async () => (buyer = await house.subscribe("cleo")));
 
   const blocked = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name <> 'test'";
   const lock_plans = () => house.sql("BEGIN; LOCK TABLE plans; SELECT pg_sleep(1.5); COMMIT");
@@ -212,7 +135,7 @@ describe("when the database fails", () => {
     await house.sql("DROP TRIGGER nap ON payments; DROP FUNCTION nap");
     const repeated = await house.insist(() => house.create_payment(buyer, "key-of-cleo"));
     assert.equal(repeated.status, 201, repeated.text);
-    assert.equal((await house.history(buyer)).length, 1);
+    assert.equal((await house.history(buyer)).length, 2); // the one that opened the subscription, and this
   });
 
   it("a full queue refuses at once, and the rest waits", async () => {
@@ -228,15 +151,77 @@ describe("when the database fails", () => {
     }
     assert.equal(answers.length - refused.length, workers + few["database.queue"]);
   });
+
+  describe("a request whose promise died", { concurrency: true }, () => {
+    it("payments: it ends 504, and its repetition finds what was done", async () => {
+      const open = () => house.value("SELECT count(*) FROM payments WHERE state = 'created'");
+      await house.control("POST", "faults", { system: "cryptobot", latency_ms: 2500 });
+      const asked = house.create_payment(buyer, "other-key-of-cleo");
+      await eventually(async () => assert.equal(await open(), "1"));
+      await house.crash("payments");
+      const answer = await asked;
+      assert_error(answer, 504, "TIMEOUT");
+      assert.ok(answer.milliseconds < patience_ms, `${answer.milliseconds} ms`);
+      await house.control("POST", "faults", { system: "cryptobot", latency_ms: 0 });
+      const repeated = await house.insist(() => house.create_payment(buyer, "other-key-of-cleo"));
+      assert.equal(repeated.status, 201, repeated.text);
+      const { items } = await house.control("GET", `cryptobot/invoices?payload=${repeated.body.payment_id}`);
+      assert.deepEqual(items.map((each) => String(each.invoice_id)), [repeated.body.invoice_id]);
+    });
+
+    it("subscriptions: it ends 504", async () => {
+      const { handled } = await house.component("panel");
+      await house.control("POST", "faults", { system: "panel", latency_ms: 2500 });
+      const asked = house.config(buyer);
+      await eventually(async () => assert.ok((await house.component("panel")).handled > handled));
+      await house.crash("subscriptions");
+      const answer = await asked;
+      assert_error(answer, 504, "TIMEOUT");
+      assert.ok(answer.milliseconds < patience_ms, `${answer.milliseconds} ms`);
+      await house.control("POST", "faults", { system: "panel", latency_ms: 0 });
+      assert.equal((await house.config(buyer)).status, 200);
+    });
+  });
+
+  /** Until it no longer comes back. */
+  async function crash_to_the_end(name, seen) {
+    for (let deaths = (await house.component(name)).restarts + 1; deaths <= 4; ++deaths) {
+      if (deaths === 4) await house.crash(name).catch(() => {}); // it may not live to answer
+      else await house.crash(name);
+      if (deaths < 4) await house.restarted(name, deaths);
+    }
+    return seen();
+  }
+
+  it("one that is not critical degrades at the fourth death in a minute, and the rest serves", async () => {
+    await crash_to_the_end("monitoring", () =>
+      eventually(async () => assert.equal((await house.component("monitoring")).condition, "degraded")),
+    );
+    const health = await house.get("/health");
+    assert.deepEqual([health.status, health.body.status], [200, "degraded"]);
+    assert_error(await house.get("/api/v1/servers", buyer.token), 503, "RESTARTING");
+    assert.equal((await house.get("/api/v1/plans")).status, 200);
+    assert.equal((await house.history(buyer)).length, 3);
+    assert.equal(await house.metric('backstay_actor_up{actor="monitoring"}'), 0);
+  });
+
+  it("a critical one ends the process with 70", async () => {
+    await crash_to_the_end("sessions", async () => {
+      assert.deepEqual(await house.ended, { code: 70, signal: null });
+    });
+    const last = house.log_lines.at(-1);
+    assert.equal(last.message, "gives up: a critical actor keeps dying");
+    assert.deepEqual([last.actor, last.cause], ["sessions", "drill: told to exit"]);
+    await house.start(); // as the service manager would
+    assert.equal((await house.history(buyer)).length, 3);
+  });
 });
 
-/** Everything happens soon, so that a test need not wait for it. */
-const brisk = { "payments.poll": "100ms", "outbox.lease": "5s" };
+describe("when the server or PostgreSQL is killed", () => {
+  let reader;
+  const house = with_house(brisk, async () => (reader = await house.sign_up("emil")));
 
-describe("when the server is killed", () => {
-  const house = with_house(brisk);
-
-  it("between paid and settled, it settles once after its restart", async () => {
+  it("between paid and settled, the server settles once after its restart", async () => {
     const buyer = await house.sign_up("dora");
     const sandbox = house.sandbox_process;
     await house.control("POST", "faults", { system: "cryptobot", webhooks: "drop" });
@@ -246,35 +231,153 @@ describe("when the server is killed", () => {
     assert.equal(await house.value("SELECT state FROM payments"), "pending", "it was killed in time");
     await house.start();
     assert.equal(house.sandbox_process, sandbox);
-    await house.control("POST", "clock", { advance_seconds: 70 }); // the poller's turn
+    await house.end_leases(); // the poller's turn
     await eventually(async () => assert.equal((await house.history(buyer))[0].status, "completed"));
     await house.control("DELETE", "faults");
     const span = await house.value("SELECT extract(day FROM expires_at - started_at) FROM subscriptions");
     assert.equal(span, "30");
     await house.assert_ledger_clean();
   });
-});
 
-describe("when the server is killed under load", () => {
-  const house = with_house(brisk);
-
-  it("nothing is lost or doubled", async (t) => {
+  it("the server under load: nothing is lost or doubled", async (t) => {
     const { payments } = await kill_server_under_load(house, { buyers: 3, times: 5 });
     t.diagnostic(`${payments.length} payments`);
     assert.ok(payments.length > 5);
   });
-});
 
-describe("when PostgreSQL is killed under load", () => {
-  let reader;
-  const house = with_house(brisk, async () => (reader = await house.sign_up("emil")));
-
-  it("requests end 2xx, 503 or 504 in time, it comes back by itself, and nothing is lost or doubled", async (t) => {
-    const kill_backend = async () => process.kill((await house.backends())[0], "SIGKILL");
-    const kill_postmaster = async () => process.kill(house.postmaster, "SIGKILL");
-    const answers = await strike_database_under_load(house, reader, [kill_backend, kill_postmaster]);
+  it("PostgreSQL under load: requests end 2xx, 503 or 504 in time, and nothing is lost or doubled", async (t) => {
+    const strikes = [() => house.kill_backend(), () => house.kill_postmaster()];
+    const answers = await strike_under_load(house, reader, strikes);
     const failed = answers.filter(is_repeatable);
     t.diagnostic(`${failed.length} of ${answers.length} requests were to be repeated`);
     assert.ok(failed.length > 0, "the load felt it");
+  });
+
+  it("a stop finishes what is in flight, and ends with 0 within 10 s", async () => {
+    const buyer = await house.sign_up("nina");
+    await house.control("POST", "faults", { system: "cryptobot", latency_ms: 1500 });
+    const slow = Array.from({ length: 5 }, () => house.create_payment(buyer));
+    const rows = `SELECT count(*) FROM payments WHERE account_id = '${buyer.id}'`;
+    await eventually(async () => assert.equal(await house.value(rows), "5"));
+    const load = house.load(Array.from({ length: 4 }, () => () => house.get("/api/v1/plans")));
+    await eventually(() => assert.ok(load.answers.length > 20));
+    const told = Date.now();
+    const end = await house.stop("SIGTERM");
+    assert.deepEqual([end.code, end.signal], [0, null]);
+    assert.ok(end.seconds < 10, `${end.seconds} s`);
+    for (const answer of await Promise.all(slow)) assert.equal(answer.status, 201, answer.text);
+    for (const { begun, status, text, error } of await load.stop()) {
+      if (status === undefined) { // it stood at the door when that was closed
+        assert.ok(begun >= told - 50, `${error} of a request begun ${told - begun} ms before the stop`);
+        assert.ok(!error.began, `${error} in the middle of an answer`);
+      } else assert.ok([200, 503].includes(status), text);
+    }
+  });
+});
+
+describe("two servers on one database", () => {
+  const first = new House({ settings: brisk });
+  let second;
+  before(async () => {
+    await first.start();
+    const shared = { "database.url": first.database_url, "security.keys_file": join(first.data, "keys") };
+    second = new House({ settings: { ...brisk, ...shared, "gate.open_exchanges": 4 } });
+    [second.port] = await free_ports(1);
+    second.sandbox_port = first.sandbox_port;
+    await second.start();
+  });
+  after(async () => {
+    await second?.dispose();
+    await first.dispose();
+  });
+
+  const me = (house, who) => house.get("/api/v1/auth/me", who.token);
+  /** What other nodes know after a second, they do not know from their cache. */
+  const within_a_second = (check) => eventually(check, 1);
+
+  async function assert_logout_is_heard(who) {
+    for (const node of [first, second]) assert.equal((await me(node, who)).status, 200);
+    assert.equal((await first.post("/api/v1/auth/logout", { refresh_token: who.refresh_token })).status, 200);
+    await within_a_second(async () => assert_error(await me(second, who), 401));
+  }
+
+  it("a logout on one is known to the other within a second", async () => {
+    await assert_logout_is_heard(await first.sign_up("fred"));
+  });
+
+  it("so is another role", async () => {
+    const who = await first.sign_up("gina");
+    for (const node of [first, second]) assert.equal((await me(node, who)).body.role, "viewer");
+    // As the store of any node that changes a role tells it.
+    await first.sql(`BEGIN; UPDATE accounts SET role = 'operator' WHERE id = '${who.id}';
+                     SELECT pg_notify('sessions', 'account:${who.id}'); COMMIT`);
+    for (const node of [first, second])
+      await within_a_second(async () => assert.equal((await me(node, who)).body.role, "operator"));
+  });
+
+  it("a payment that both see settles once, and its events reach the sockets of both", async () => {
+    const who = await first.sign_up("hugo");
+    const sockets = await Promise.all([first, second].map((node) => node.socket("/ws/notifications", who.token)));
+    await first.control("POST", "faults", { system: "cryptobot", webhooks: "duplicate" });
+    const { body } = await second.create_payment(who);
+    await first.pay(body.invoice_id);
+    const looks = [first, second, first, second].map((node) => node.get(`/api/v1/payments/${body.invoice_id}/status`, who.token));
+    for (const look of await Promise.all(looks)) assert.equal(look.status, 200, look.text);
+    for (const socket of sockets) {
+      await socket.next("notification_received");
+      await socket.next("subscription_updated");
+      await socket.close();
+    }
+    const span = await first.value(`SELECT extract(day FROM expires_at - started_at) FROM subscriptions WHERE account_id = '${who.id}'`);
+    assert.equal(span, "30");
+    assert.equal(await first.value(`SELECT count(*) FROM notifications WHERE account_id = '${who.id}'`), "1");
+    await first.assert_ledger_clean();
+  });
+
+  it("payments whose webhooks are lost settle once with both polling", async () => {
+    await first.control("POST", "faults", { system: "cryptobot", webhooks: "drop" });
+    const who = await first.sign_up("ines");
+    const created = await Promise.all([first, second, first, second].map((node) => node.create_payment(who)));
+    for (const { body } of created) await first.pay(body.invoice_id);
+    await eventually(async () => {
+      for (const { status } of await second.history(who)) assert.equal(status, "completed");
+    });
+    const span = await first.value(`SELECT extract(day FROM expires_at - started_at) FROM subscriptions WHERE account_id = '${who.id}'`);
+    assert.equal(span, String(created.length * 30));
+    await first.assert_ledger_clean();
+    await first.control("DELETE", "faults");
+  });
+
+  it("a node that cannot listen reads through, and listens again when it can", async () => {
+    const [jane, karl, lena] = [await first.sign_up("jane"), await first.sign_up("karl"), await first.sign_up("lena")];
+    for (const who of [jane, karl]) assert.equal((await me(second, who)).status, 200);
+    await first.sql("ALTER DATABASE backstay ALLOW_CONNECTIONS false", "postgres");
+    await first.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query ILIKE 'listen %'", "postgres");
+    for (const node of [first, second])
+      await eventually(() => assert.ok(node.log_lines.some((line) => line.logger === "listener" && line.message === "lost the connection")));
+    await assert_logout_is_heard(jane);
+    await first.sql("ALTER DATABASE backstay ALLOW_CONNECTIONS true", "postgres");
+    const listeners = "SELECT count(*) FROM pg_stat_activity WHERE query ILIKE 'listen %'";
+    await eventually(async () => assert.equal(await first.value(listeners), "2"));
+    await assert_logout_is_heard(karl);
+    const socket = await second.socket("/ws/notifications", lena.token);
+    const { body } = await first.create_payment(lena);
+    await first.pay(body.invoice_id);
+    await socket.next("notification_received");
+    await socket.close();
+  });
+
+  it("the gate of one that is full refuses at once, and it serves what it has let in", async () => {
+    const who = await first.subscribe("mona");
+    await first.control("POST", "faults", { system: "panel", latency_ms: 1500 });
+    const answers = await Promise.all(Array.from({ length: 12 }, () => second.config(who)));
+    await first.control("DELETE", "faults");
+    const refused = answers.filter(({ status }) => status !== 200);
+    assert.equal(answers.length - refused.length, second.settings["gate.open_exchanges"]);
+    for (const answer of refused) {
+      assert_error(answer, 503, "OVERLOADED");
+      assert.ok(answer.milliseconds < 1000, `${answer.milliseconds} ms`);
+    }
+    assert.equal((await second.config(who)).status, 200);
   });
 });
