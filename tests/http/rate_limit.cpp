@@ -67,13 +67,11 @@ CAF_TEST(everybody and every bucket has a budget apart) {
 CAF_TEST(each bucket has the size that its setting says) {
   limits = {.login_per_address = 1,
             .mail_per_address = 2,
-            .refresh_per_session = 3,
             .payments = 4,
             .general = 5,
             .dashboard = 6};
   CAF_CHECK_EQUAL(charge(9, bucket::login), 1);
   CAF_CHECK_EQUAL(charge(9, bucket::mail), 2);
-  CAF_CHECK_EQUAL(charge(9, bucket::refresh), 3);
   CAF_CHECK_EQUAL(charge(9, bucket::payments), 4);
   CAF_CHECK_EQUAL(charge(9, bucket::general), 5);
   CAF_CHECK_EQUAL(charge(9, bucket::dashboard), 6);
