@@ -1,6 +1,7 @@
 // The composition root: settings → log → database → actors → HTTP; waits for a signal; stops in reverse.
 
 #include "actors/accounts/actor.hpp"
+#include "actors/accounts/rules.hpp"
 #include "actors/hashing/actor.hpp"
 #include "actors/idempotency/actor.hpp"
 #include "actors/kernel/crypto.hpp"
@@ -39,7 +40,9 @@
 #include <csignal>
 #include <fstream>
 #include <iostream>
+#include <malloc.h>
 #include <sys/resource.h>
+#include <termios.h>
 #include <thread>
 #include <unistd.h>
 
@@ -50,7 +53,7 @@ using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
 // sysexits.h; service managers tell them apart (docs/deploy).
-constexpr int exit_temporary = 75, exit_gave_up = 70;
+constexpr int exit_bad_usage = 64, exit_gave_up = 70, exit_temporary = 75;
 
 std::size_t or_else(std::size_t setting, std::size_t automatic) { return setting ? setting : automatic; }
 
@@ -420,14 +423,35 @@ int serve(config::settings settings, const fs::path& program) {
   return 0;
 }
 
-int create_admin(const config::settings& settings, const std::string& email, std::string password) {
-  if (password.empty()) {
+/// A line of standard input; from a terminal without echo.
+std::string read_password() {
+  termios usual{};
+  bool at_terminal = tcgetattr(STDIN_FILENO, &usual) == 0;
+  if (at_terminal) {
+    auto silent = usual;
+    silent.c_lflag &= ~tcflag_t{ECHO};
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
     std::cerr << "Password: " << std::flush;
-    std::getline(std::cin, password);
   }
-  if (password.size() < 12) throw CLI::ValidationError{"the password should have at least 12 characters"};
+  std::string password;
+  std::getline(std::cin, password);
+  if (at_terminal) {
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &usual);
+    std::cerr << '\n';
+  }
+  return password;
+}
+
+int create_admin(const config::settings& settings, const std::string& email, std::string given) {
+  secret password{given.empty() ? read_password() : std::move(given)};
+  std::vector<std::string> problems;
+  if (!accounts::is_email(email)) problems.push_back(email + " is not an e-mail address");
+  for (auto& each : accounts::password_problems(password, email, true))
+    problems.push_back("the password " + each.message);
+  for (auto& each : problems) std::cerr << "backstay: " << each << '\n';
+  if (!problems.empty()) return exit_bad_usage;
   auto home = open_database(settings);
-  persistence::create_admin(home.url, email, secret{password}, domain_clock{}.now());
+  persistence::create_admin(home.url, email, password, domain_clock{}.now());
   std::cout << "Created the super_admin " << email << ".\n";
   return 0;
 }
@@ -509,6 +533,8 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
+    // Two heaps for all threads: with one a thread, glibc's default, each keeps what was freed on another.
+    mallopt(M_ARENA_MAX, 2);
     if (sodium_init() < 0) throw std::runtime_error{"libsodium cannot start"};
     return backstay::run(argc, argv);
   } catch (const std::exception& error) {

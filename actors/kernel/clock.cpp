@@ -25,8 +25,10 @@ bool take(std::string_view& text, std::string_view any_of) {
   return true;
 }
 
-/// A fraction of a second in microseconds; further digits are cut off.
-microseconds take_fraction(std::string_view& text) {
+/// A fraction of a second in microseconds, at least one digit; those beyond microseconds are cut off.
+std::optional<microseconds> take_fraction(std::string_view& text) {
+  if (!take(text, ".")) return microseconds{0};
+  if (text.empty() || text[0] < '0' || text[0] > '9') return std::nullopt;
   std::int64_t value = 0, scale = 1'000'000;
   while (!text.empty() && text[0] >= '0' && text[0] <= '9') {
     if (scale > 1) value = value * 10 + (text[0] - '0'), scale /= 10;
@@ -65,11 +67,10 @@ std::optional<timestamp> from_rfc3339(std::string_view text) {
   if (!read || h > 23 || mi > 59 || s > 60) return std::nullopt;
   year_month_day date{year{y}, month(static_cast<unsigned>(mo)), day(static_cast<unsigned>(d))};
   if (!date.ok()) return std::nullopt;
-  microseconds fraction{0};
-  if (take(text, ".")) fraction = take_fraction(text);
+  auto fraction = take_fraction(text);
   auto offset = take_offset(text);
-  if (!offset || !text.empty()) return std::nullopt;
-  return timestamp{sys_days{date}.time_since_epoch()} + hours{h} + minutes{mi} + seconds{s} + fraction - *offset;
+  if (!fraction || !offset || !text.empty()) return std::nullopt;
+  return timestamp{sys_days{date}.time_since_epoch()} + hours{h} + minutes{mi} + seconds{s} + *fraction - *offset;
 }
 
 timestamp domain_clock::now() const { return time_point_cast<microseconds>(system_clock::now()) + offset(); }

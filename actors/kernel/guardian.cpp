@@ -1,6 +1,6 @@
 #include "actors/kernel/guardian.hpp"
 
-#include "actors/kernel/error.hpp"
+#include "actors/kernel/domain.hpp"
 #include "config/log.hpp"
 
 namespace backstay {
@@ -9,7 +9,6 @@ namespace {
 
 using guardian_pointer = caf::stateful_actor<guardian_state>*;
 using std::chrono::milliseconds;
-using std::chrono::steady_clock;
 
 void start_child(guardian_pointer self) {
   auto& state = self->state;
@@ -26,7 +25,7 @@ std::string cause_of(guardian_pointer self, const caf::error& reason) {
   return self->system().render(reason);
 }
 
-void forget_old_deaths(guardian_state& state, steady_clock::time_point now) {
+void forget_old_deaths(guardian_state& state, caf::actor_clock::time_point now) {
   std::erase_if(state.deaths, [&](auto moment) { return now - moment > state.policy.window; });
 }
 
@@ -35,11 +34,9 @@ milliseconds next_delay(std::size_t deaths) {
   return deaths == 2 ? milliseconds{250} : milliseconds{1000};
 }
 
-/// Sent by nobody: CAF would send the answer back to us as a message, we would forward it to the child, and the error
-/// that comes back for it would end us.
-void remind_to_begin(guardian_pointer self, milliseconds delay) {
-  caf::delayed_anon_send(caf::actor_cast<caf::actor>(self), delay, begin{});
-}
+/// Anonymous: the answer to a message of its own would come back to the guardian, and its child's refusal of that stray
+/// message would end it.
+void remind_to_begin(guardian_pointer self, milliseconds delay) { self->delayed_anon_send(self, delay, begin{}); }
 
 void schedule_restart(guardian_pointer self) {
   auto& state = self->state;
@@ -56,7 +53,7 @@ void schedule_restart(guardian_pointer self) {
 
 void child_died(guardian_pointer self, const caf::error& reason) {
   auto& state = self->state;
-  auto now = steady_clock::now();
+  auto now = self->clock().now();
   state.child = nullptr;
   state.pulse->up = false;
   state.pulse->restarts.fetch_add(1);
@@ -95,6 +92,7 @@ caf::behavior guardian(guardian_pointer self, child_maker make, vitals_ptr pulse
   self->state.pulse = std::move(pulse);
   self->state.policy = policy;
   self->state.give_up = std::move(give_up);
+  install_guard_rails(self, self->state.pulse);
   self->set_default_handler([self](caf::scheduled_actor*, caf::message_view& view) { return forward(self, view); });
   self->set_down_handler([self](const caf::down_msg& down) {
     if (down.source != self->state.child) return;

@@ -49,7 +49,7 @@ struct guardian_state {
   restart_policy policy;
   std::function<void(const vitals&)> give_up;
   caf::actor child; ///< null between two lives
-  std::vector<std::chrono::steady_clock::time_point> deaths;
+  std::vector<caf::actor_clock::time_point> deaths;
   caf::error stopping; ///< set while the child ends because we were told to
 };
 static_assert(!std::is_aggregate_v<guardian_state>); // see docs/actors.md: CAF would initialise it with `self`

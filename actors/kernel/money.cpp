@@ -27,7 +27,7 @@ std::optional<money> from_decimal(std::string_view text, std::string_view curren
   auto point = text.find('.');
   std::string digits{text.substr(0, point)};
   std::string_view fraction = point == std::string_view::npos ? std::string_view{} : text.substr(point + 1);
-  if (digits.empty() || digits == "-") return std::nullopt;
+  if (digits.empty() || digits == "-" || text.ends_with('.')) return std::nullopt;
   while (fraction.size() > places && fraction.ends_with('0')) fraction.remove_suffix(1);
   if (fraction.size() > places) return std::nullopt;
   digits += fraction;

@@ -35,7 +35,6 @@ struct pool_state {
   static inline constexpr auto name = "pool";
 
   using promise = caf::typed_response_promise<typename Job::reply>;
-  using clock = std::chrono::steady_clock;
   struct waiting {
     Job job;
     promise answer;
@@ -43,7 +42,7 @@ struct pool_state {
   struct busy {
     worker_actor<Job> worker;
     promise answer;
-    clock::time_point deadline;
+    caf::actor_clock::time_point deadline;
   };
 
   pool_options options;
@@ -104,7 +103,7 @@ private:
     auto& state = self->state;
     auto worker = state.idle.back();
     state.idle.pop_back();
-    state.working.push_back({worker, answer, pool_state<Job>::clock::now() + state.options.deadline});
+    state.working.push_back({worker, answer, self->clock().now() + state.options.deadline});
     // No timeout of CAF's here: `look` is the deadline, at a fraction of the price.
     self->request(worker, caf::infinite, std::move(job))
         .then([self, worker](typename Job::reply& reply) { finished(self, worker, std::move(reply)); },
@@ -158,7 +157,7 @@ private:
 
   static void look(self_pointer self) {
     auto& state = self->state;
-    auto now = pool_state<Job>::clock::now();
+    auto now = self->clock().now();
     std::erase_if(state.working, [&](auto& busy) {
       if (now < busy.deadline) return false;
       busy.answer.deliver(to_error({.code = ec::timeout}));

@@ -151,10 +151,8 @@ void keep_link(self_pointer self, const account_id& account, const panel::user& 
     store::save_panel_link(tx, account, user.short_uuid, user.subscription_url, version, now);
     return done{};
   };
-  transact(self, self->state.context.database, job, promise, [self, user, promise](done& reply) mutable {
-    usage_known(self, user.username, user, self->state.usage_is_good_for);
-    promise.deliver(reply);
-  });
+  transact(self, self->state.context.database, job, promise,
+           [promise](done& reply) mutable { promise.deliver(reply); });
 }
 
 auto sync(self_pointer self, const sync_panel_user& m) {
@@ -170,6 +168,7 @@ auto sync(self_pointer self, const sync_panel_user& m) {
           }
           ask(self, self->state.panel, patience_for_sync, desired->user, promise,
               [self, promise, account, version = desired->version](panel::user& user) {
+                usage_known(self, user.username, user, self->state.usage_is_good_for);
                 keep_link(self, account, user, version, promise);
               });
         });

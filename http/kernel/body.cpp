@@ -80,17 +80,26 @@ json read_json(std::string_view text) {
   return std::move(builder.result);
 }
 
+/// Takes the part before the next `;` off `header`; what stands in quotes is not looked into.
+std::string_view take_parameter(std::string_view& header) {
+  std::size_t end = 0;
+  for (bool quoted = false; end < header.size() && (quoted || header[end] != ';'); ++end) quoted ^= header[end] == '"';
+  auto taken = trim(header.substr(0, end));
+  header.remove_prefix(std::min(header.size(), end + 1));
+  return taken;
+}
+
 /// The value of `name` in a header such as `form-data; name="avatar"; filename="me.png"` (RFC 7578 section 4.2).
-std::string parameter(std::string_view header, std::string_view name) {
-  for (std::size_t at = header.find(';'); at != std::string_view::npos; at = header.find(';', at + 1)) {
-    auto rest = trim(header.substr(at + 1));
-    if (!equal_ignoring_case(rest.substr(0, name.size()), name) || rest.substr(name.size(), 1) != "=") continue;
-    rest.remove_prefix(name.size() + 1);
-    if (!rest.starts_with('"')) return std::string{rest.substr(0, rest.find(';'))};
-    rest.remove_prefix(1);
-    return std::string{rest.substr(0, rest.find('"'))};
+std::optional<std::string> parameter(std::string_view header, std::string_view name) {
+  while (!header.empty()) {
+    auto one = take_parameter(header);
+    auto equals = one.find('=');
+    if (equals == std::string_view::npos || !equal_ignoring_case(one.substr(0, equals), name)) continue;
+    auto value = one.substr(equals + 1);
+    bool quoted = value.size() >= 2 && value.starts_with('"') && value.ends_with('"');
+    return std::string{quoted ? value.substr(1, value.size() - 2) : value};
   }
-  return {};
+  return std::nullopt;
 }
 
 struct part {
@@ -118,12 +127,11 @@ part read_part(std::string_view text) {
 
 void take_part(body_content& into, std::string_view text) {
   auto read = read_part(text);
-  auto name = parameter(read.disposition, "name");
+  auto name = parameter(read.disposition, "name").value_or("");
   if (name.empty()) fail(ec::malformed, "A part of the multipart body has no name.");
-  auto filename = parameter(read.disposition, "filename");
-  bool is_file = !filename.empty() || !read.content_type.empty();
-  if (is_file)
-    into.files.try_emplace(name, upload{filename, read.content_type, std::string{read.content}});
+  // Not by its Content-Type: Dart's client gives one to every field with letters beyond ASCII.
+  if (auto filename = parameter(read.disposition, "filename"))
+    into.files.try_emplace(name, upload{*filename, read.content_type, std::string{read.content}});
   else if (!is_utf8(read.content))
     fail(ec::malformed, "The body is not valid UTF-8.");
   else
@@ -176,7 +184,7 @@ body_content read_body(const request& in) {
   else if (media == "application/x-www-form-urlencoded")
     content.form = read_form(in.body);
   else if (media == "multipart/form-data")
-    read_multipart(content, in.body, parameter(type, "boundary"));
+    read_multipart(content, in.body, parameter(type, "boundary").value_or(""));
   else
     fail(ec::malformed, "The Content-Type is not understood; send application/json.");
   return content;

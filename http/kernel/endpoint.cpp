@@ -28,6 +28,12 @@ json error_reply(const char* description) {
           {"content", {{"application/json", {{"schema", {{"$ref", "#/components/schemas/Error"}}}}}}}};
 }
 
+/// Files come in a form only; all else is documented as JSON.
+const char* media_type_of(const json& properties) {
+  bool has_file = std::any_of(properties.begin(), properties.end(), [](auto& each) { return each.contains("contentMediaType"); });
+  return has_file ? "multipart/form-data" : "application/json";
+}
+
 } // namespace
 
 json describe_operation(const route& declared, json parameters, json properties, json required, json replies) {
@@ -37,10 +43,11 @@ json describe_operation(const route& declared, json parameters, json properties,
                           {"description", "Makes a repeat of the same request give the same answer for 24 hours"}});
   if (!parameters.empty()) operation["parameters"] = std::move(parameters);
   if (!properties.empty()) {
+    auto media = media_type_of(properties);
     json schema{{"type", "object"}, {"properties", std::move(properties)}};
     bool is_required = !required.empty();
     if (is_required) schema["required"] = std::move(required);
-    operation["requestBody"] = {{"required", is_required}, {"content", {{"application/json", {{"schema", std::move(schema)}}}}}};
+    operation["requestBody"] = {{"required", is_required}, {"content", {{media, {{"schema", std::move(schema)}}}}}};
   }
   for (auto& [status, reply] : replies.items())
     if (status >= "400") reply = error_reply(reply["description"].get<std::string>().c_str());

@@ -200,6 +200,8 @@ concept reads_text = requires(P p) { p.from; };
 template <class P>
 concept reads_body = requires(P p) { p.detail; };
 template <class P>
+concept is_file = requires(P p) { p.limit; };
+template <class P>
 concept is_known = requires(P p) { p.needs_session; };
 
 } // namespace part
@@ -392,7 +394,7 @@ void handle(const E& declared, const Domain& domain, const exchange_ptr& x) {
   input in{*x, *x->route, read_form(x->in().query), {}};
   // Webhooks verify raw bytes; their body is not ours to parse here.
   bool wants_fields = false;
-  declared.for_each([&]<class P>(const P&) { wants_fields |= part::reads_body<P> || requires(P p) { p.limit; }; });
+  declared.for_each([&]<class P>(const P&) { wants_fields |= part::reads_body<P> || part::is_file<P>; });
   in.body = wants_fields ? read_body(x->in()) : body_content{.object = json::object()};
   auto message = read_message(declared, in);
   if constexpr (std::is_same_v<Domain, answered_here>)
@@ -436,6 +438,10 @@ json describe(const endpoint<Message, Parts...>& declared, const route& made) {
         properties[std::string{name}] = schema;
         names.remove_prefix(std::min(names.size(), name.size() + 1));
       }
+    } else if constexpr (part::is_file<P>) {
+      properties[p.name] = {{"type", "string"}, {"contentMediaType", "application/octet-stream"}};
+      if (*p.doc) properties[p.name]["description"] = p.doc;
+      required.push_back(p.name);
     } else if constexpr (std::is_same_v<P, part::empty_reply>) {
       replies[std::to_string(p.status)] = {{"description", "Done, nothing to say"}};
     } else if constexpr (part::is_reply<P>) {

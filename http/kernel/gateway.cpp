@@ -12,7 +12,7 @@ constexpr std::chrono::milliseconds pause{100};
 
 void sweep_overdue(gateway_pointer self) {
   auto& open = self->state.open;
-  auto now = std::chrono::steady_clock::now();
+  auto now = self->clock().now();
   while (!open.empty() && (open.front().until <= now || open.front().whose.expired())) {
     if (auto x = open.front().whose.lock()) x->fail({.code = ec::timeout});
     open.pop_front();
@@ -22,7 +22,7 @@ void sweep_overdue(gateway_pointer self) {
 } // namespace
 
 void gateway::keep(gateway_pointer self, const exchange_ptr& x) {
-  self->state.open.push_back({std::chrono::steady_clock::now() + self->state.deadline, x});
+  self->state.open.push_back({self->clock().now() + self->state.deadline, x});
 }
 
 caf::behavior behave_as_gateway(gateway_pointer self, std::chrono::milliseconds deadline) {

@@ -25,7 +25,7 @@ struct gateway_state {
 
   std::chrono::milliseconds deadline{5000};
   struct waiting {
-    std::chrono::steady_clock::time_point until;
+    caf::actor_clock::time_point until;
     std::weak_ptr<exchange> whose;
   };
   std::deque<waiting> open; ///< in order, since all wait equally long

@@ -55,11 +55,11 @@ std::string make_openapi(const router& routes, const std::vector<std::string>& s
     if (!route->describe) continue;
     auto operation = route->describe();
     tags.insert(route->tag);
-    for (auto& path : route->paths) {
-      auto& slot = paths[path][to_lower(route->method)];
+    auto id = operation["operationId"].get<std::string>();
+    for (std::size_t i = 0; i < route->paths.size(); ++i) {
+      auto& slot = paths[route->paths[i]][to_lower(route->method)];
       slot = operation;
-      if (path != route->paths.front())
-        slot["operationId"] = operation["operationId"].get<std::string>() + "_" + std::to_string(std::hash<std::string>{}(path) % 10000);
+      if (i > 0) slot["operationId"] = id + "_alias" + std::to_string(i);
     }
   }
   json document{

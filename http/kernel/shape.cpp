@@ -45,9 +45,16 @@ bool check_size(std::size_t items, const rule& limits, complaints& bad) {
 }
 
 void describe_rule(json& schema, const rule& limits) {
-  bool is_number = schema["type"] == "integer", is_string = schema["type"] == "string";
-  if ((is_number || is_string) && limits.low != rule{}.low) schema[is_number ? "minimum" : "minLength"] = limits.low;
-  if ((is_number || is_string) && limits.high != rule{}.high) schema[is_number ? "maximum" : "maxLength"] = limits.high;
+  struct words {
+    const char *type, *low, *high;
+  };
+  constexpr words known[] = {
+      {"integer", "minimum", "maximum"}, {"string", "minLength", "maxLength"}, {"array", "minItems", "maxItems"}};
+  for (auto& [type, low, high] : known) {
+    if (schema["type"] != type) continue;
+    if (limits.low != rule{}.low) schema[low] = limits.low;
+    if (limits.high != rule{}.high) schema[high] = limits.high;
+  }
   if (limits.format) schema["format"] = limits.format;
   if (limits.pattern) schema["pattern"] = limits.pattern;
   if (limits.example) schema["examples"] = json::array({json::parse(limits.example)});

@@ -363,9 +363,17 @@ json schema_of_value(const Detail& detail) {
   if constexpr (kind::optional) {
     auto inner = schema_of_value<typename kind::type>(detail);
     if (inner.contains("type") && inner["type"].is_string()) inner["type"] = json::array({inner["type"], "null"});
+    if (inner.contains("enum")) inner["enum"].push_back(nullptr);
     return inner;
   } else if constexpr (kind::list) {
-    return {{"type", "array"}, {"items", schema_of_value<typename kind::type>(detail)}};
+    json schema{{"type", "array"}};
+    if constexpr (is_shape<Detail>) {
+      schema["items"] = schema_of_value<typename kind::type>(detail);
+    } else {
+      schema["items"] = schema_of_value<typename kind::type>(anything);
+      describe_rule(schema, detail); // a list's rule counts its items
+    }
+    return schema;
   } else if constexpr (is_shape<Detail>) {
     return schema_of<T>(detail);
   } else {

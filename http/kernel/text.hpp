@@ -1,5 +1,7 @@
 #pragma once
 
+#include "actors/kernel/text.hpp"
+
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -22,7 +24,6 @@ std::size_t count_code_points(std::string_view text);
 
 /// ASCII letters only.
 bool equal_ignoring_case(std::string_view a, std::string_view b);
-std::string to_lower(std::string_view text);
 
 std::string_view trim(std::string_view text);
 

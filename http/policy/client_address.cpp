@@ -17,6 +17,15 @@ asio::ip::address parse(std::string text) {
   return address;
 }
 
+/// All that proxies noted, each behind a comma. A header that came more than once is one list (RFC 9110 section 5.3):
+/// many a proxy adds a line of its own below the one that the client made up.
+std::string forwarded_for(const request& in) {
+  std::string all;
+  for (auto& [name, value] : in.headers)
+    if (equal_ignoring_case(name, "X-Forwarded-For")) (all += ',') += value;
+  return all;
+}
+
 template <class Network, class Address>
 bool contains(const Network& network, const Address& address) {
   return Network{address, network.prefix_length()}.canonical() == network.canonical();
@@ -49,13 +58,12 @@ bool client_addresses::is_trusted(const std::string& text) const {
 
 std::string client_addresses::find(const request& in) const {
   auto client = in.peer;
-  auto forwarded = in.header("X-Forwarded-For");
-  while (!forwarded.empty() && is_trusted(client)) {
-    auto comma = forwarded.rfind(',');
-    auto hop = std::string{trim(forwarded.substr(comma == std::string_view::npos ? 0 : comma + 1))};
+  auto forwarded = forwarded_for(in);
+  for (auto comma = forwarded.rfind(','); comma != forwarded.npos && is_trusted(client); comma = forwarded.rfind(',')) {
+    std::string hop{trim(std::string_view{forwarded}.substr(comma + 1))};
     if (parse(hop) == asio::ip::address{}) break;
     client = hop;
-    forwarded = comma == std::string_view::npos ? std::string_view{} : forwarded.substr(0, comma);
+    forwarded.erase(comma);
   }
   return client;
 }

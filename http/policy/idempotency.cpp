@@ -7,10 +7,6 @@ namespace backstay::http {
 
 namespace {
 
-bool is_visible(std::string_view key) {
-  return key.size() <= 255 && std::all_of(key.begin(), key.end(), [](char c) { return c > ' ' && c <= '~'; });
-}
-
 void replay(exchange& x, const idempotency::stored_answer& kept) {
   x.answer({.status = kept.status, .body = kept.body, .headers = {{"Idempotent-Replayed", "true"}}});
 }
@@ -30,11 +26,6 @@ void tell_and_send(services& context, Message message, response out, exchange::s
 void claim_idempotency_key(const exchange_ptr& x, std::function<void()> then) {
   auto key = x->in().header("Idempotency-Key");
   if (!x->route->idempotent || key.empty() || !x->session) return then();
-  if (!is_visible(key)) {
-    fault broken{.code = ec::invalid};
-    broken.problems.push_back({{"header", "Idempotency-Key"}, "Input should be 1 to 255 visible characters", "value_error"});
-    return x->fail(broken);
-  }
   idempotency::claim_key ask{x->session->account.id, x->route->method + " " + x->route->paths.front(), std::string{key},
                              crypto::sha256(x->in().body)};
   auto& context = x->context();

@@ -16,7 +16,7 @@ session_cache::entry session_cache::find(const session_id& session) const {
 void session_cache::store(entry loaded, std::uint64_t generation) {
   if (deaf_ || generation != generation_) return;
   if (entries_.size() >= most_entries) clear();
-  by_account_[loaded->account.id].push_back(loaded->session);
+  by_account_[loaded->account.id].insert(loaded->session);
   entries_[loaded->session] = std::move(loaded);
 }
 
@@ -32,11 +32,20 @@ void session_cache::forget(std::string_view what) {
   ++generation_;
   auto text = what.substr(what.find(':') + 1);
   if (what.starts_with("session:")) {
-    if (auto session = session_id::parse(text)) entries_.erase(*session);
+    if (auto session = session_id::parse(text)) drop(*session);
   } else if (auto account = account_id::parse(text)) {
     if (auto sessions = by_account_.extract(*account))
       for (auto& session : sessions.mapped()) entries_.erase(session);
   }
+}
+
+void session_cache::drop(const session_id& session) {
+  auto found = entries_.find(session);
+  if (found == entries_.end()) return;
+  auto of_account = by_account_.find(found->second->account.id);
+  of_account->second.erase(session);
+  if (of_account->second.empty()) by_account_.erase(of_account);
+  entries_.erase(found);
 }
 
 void session_cache::set_deaf(bool deaf) {

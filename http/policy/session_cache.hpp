@@ -6,7 +6,7 @@
 #include <memory>
 #include <string_view>
 #include <unordered_map>
-#include <vector>
+#include <unordered_set>
 
 namespace backstay::http {
 
@@ -34,10 +34,11 @@ public:
   std::size_t size() const { return entries_.size(); }
 
 private:
+  void drop(const session_id& session);
   void clear();
 
   std::unordered_map<session_id, entry> entries_;
-  std::unordered_map<account_id, std::vector<session_id>> by_account_;
+  std::unordered_map<account_id, std::unordered_set<session_id>> by_account_;
   std::uint64_t generation_ = 0;
   bool deaf_ = true; ///< until the listener says that it listens
 };

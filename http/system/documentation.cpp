@@ -17,9 +17,8 @@ const char* type_of(std::string_view file) {
   return "text/javascript; charset=utf-8";
 }
 
-route file_at(std::string path, std::string_view file, std::string content, const char* type) {
+route file_at(std::string path, std::string content, const char* type) {
   auto shared = std::make_shared<const std::string>(std::move(content));
-  (void)file;
   return {.method = "GET",
           .paths = {std::move(path)},
           .bucket = bucket::none,
@@ -37,9 +36,9 @@ void add_documentation(router& to, const std::vector<std::string>& sockets, cons
   for (auto& file : embedded::docs()) {
     auto name = file.path.substr(file.path.rfind('/') + 1);
     auto path = name == "index.html" ? std::string{"/docs"} : "/docs/" + std::string{name};
-    to.add(file_at(path, name, std::string{file.content}, type_of(name)));
+    to.add(file_at(path, std::string{file.content}, type_of(name)));
   }
-  to.add(file_at("/openapi.json", "openapi.json", make_openapi(to, sockets, server_url), "application/json"));
+  to.add(file_at("/openapi.json", make_openapi(to, sockets, server_url), "application/json"));
 }
 
 } // namespace backstay::http::system

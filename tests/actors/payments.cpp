@@ -311,11 +311,12 @@ CAF_TEST(a check that fails anywhere shows the row as it is) {
 }
 
 CAF_TEST(a settled payment is one question to the database) {
+  auto before = *database.asked; // the poller has looked already
   database.returns(row_in(state::paid, "1"));
   auto answer = ask(get_payment{{}, "1"});
   CAF_REQUIRE(answer.reply);
   CAF_CHECK_EQUAL(answer.reply->state, state::paid);
-  CAF_CHECK_EQUAL(*database.asked, 1);
+  CAF_CHECK_EQUAL(*database.asked, before + 1);
 }
 
 CAF_TEST(a webhook that cannot be stored is an error to the provider) {

@@ -10,7 +10,7 @@ import { gunzipSync } from "node:zlib";
 import { createConfig, lintFromString } from "@redocly/openapi-core";
 import { chromium } from "playwright-core";
 
-import { assert_error, eventually, root, run, with_server } from "./server.js";
+import { assert_error, eventually, password, root, run, with_server } from "./server.js";
 
 /** A request as it stands: nothing added, nothing decoded. */
 function plain_request(url, { method = "GET", headers = {} } = {}) {
@@ -278,17 +278,17 @@ describe("health and metrics", () => {
     assert.ok(metrics.get("process_resident_memory_bytes") > 1e6);
   });
 
-  check("an effect that cannot be carried out shows as lag", async () => {
+  check("an effect that cannot be carried out waits where it is seen, and is repeated", async () => {
     await server.control("POST", "faults", { system: "mail", error_rate: 1 });
     const email = "late@example.com";
-    const body = { login: "late", email, password: "Correct-Horse-7-Battery", tos_accepted: true };
+    const body = { login: "late", email, password, tos_accepted: true };
     assert.equal((await server.post("/api/v1/auth/register", body)).status, 201);
-    await eventually(async () => {
-      const metrics = await read_metrics();
-      assert.equal(metrics.get("backstay_outbox_waiting"), 1);
-    });
+    await eventually(() => assert.ok(server.log_lines.some((line) => line.message === "an effect failed and is repeated")));
+    assert.equal((await read_metrics()).get("backstay_outbox_waiting"), 1);
     await server.control("DELETE", "faults");
+    await server.control("POST", "clock", { advance_seconds: 60 }); // it waits half a minute
     await server.mailed_code(email);
     await eventually(async () => assert.equal((await read_metrics()).get("backstay_outbox_waiting"), 0));
+    await server.control("POST", "clock", { offset_seconds: 0 });
   });
 });

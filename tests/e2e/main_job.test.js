@@ -1,9 +1,10 @@
 // The main job: a phone signs up, pays and is connected, over real HTTP and WebSockets.
 
 import assert from "node:assert/strict";
-import { describe } from "node:test";
+import { before, describe } from "node:test";
 
-import { assert_error, broken_fields, eventually, password, phone, run, with_server } from "./server.js";
+import { Server, assert_error, broken_fields, eventually, free_ports, password, phone, run, with_server } from "./server.js";
+import { open_socket } from "./socket.js";
 
 // Short times, so that what they decide is seen within a test; generous limits, so that they decide nothing here.
 const quick = {
@@ -300,6 +301,7 @@ describe("buying", () => {
   check("a panel that is away leaves the last known figures, until it is back", async () => {
     const [user] = (await server.control("GET", "panel/users")).items;
     const gigabytes = async () => (await get_active(server, ada)).used_traffic_bytes / 2 ** 30;
+    assert.equal(await gigabytes(), 20);
     await server.control("POST", "faults", { system: "panel", error_rate: 1, webhooks: "drop" });
     await server.control("POST", `panel/users/${user.id}/traffic`, { used_bytes: 30 * 2 ** 30 });
     const begun = Date.now();
@@ -488,5 +490,65 @@ describe("what is told live", () => {
     const { code } = await server.stop();
     assert.equal(code, 0);
     assert.equal((await socket.closed).code, 1001);
+  });
+});
+
+describe("two servers on one database", () => {
+  const { server: first, check } = with_server({ settings: quick });
+  const second = new Server({ directory: first.directory, settings: quick });
+  let ada;
+
+  before(async () => {
+    [second.port] = await free_ports(1);
+    second.sandbox_port = first.sandbox_port; // whose webhooks go to the first
+    await second.start();
+    ada = await first.sign_up("ada");
+  });
+
+  check("a session counts on both, and its end within a second", async () => {
+    const session = await first.sign_in("ada");
+    for (const server of [first, second, second]) assert.equal((await server.get("/api/v1/auth/me", session.token)).status, 200);
+    await first.post("/api/v1/auth/logout", { refresh_token: session.refresh_token });
+    await eventually(async () => assert_error(await second.get("/api/v1/auth/me", session.token), 401), 1);
+  });
+
+  check("a ticket of one opens one socket, at either", async () => {
+    const ticket = await first.ticket(ada.token);
+    const open = (server) => open_socket(`ws://127.0.0.1:${server.port}/ws/notifications?ticket=${ticket}`);
+    const socket = await open(second);
+    await assert.rejects(open(first), { status: 403 });
+    await socket.close();
+  });
+
+  check("what settles at one is told at the other", async () => {
+    const socket = await second.socket("/ws/notifications", ada.token);
+    const { body: invoice } = await buy(second, ada, await first.plan("Basic Monthly"));
+    await pay(first, invoice);
+    assert.equal((await socket.next("notification_received")).data.type, "paymentConfirmed");
+    for (const server of [first, second]) assert.equal((await get_active(server, ada)).status, "active");
+    await socket.close();
+  });
+
+  check("a key that comes to both at once is one payment", async () => {
+    const plan = await first.plan("Premium Monthly");
+    const headers = { "idempotency-key": "at-both" };
+    const answers = await Promise.all([first, second, first, second].map((server) => buy(server, ada, plan, { headers })));
+    for (const answer of answers.filter(({ status }) => status !== 201)) {
+      assert_error(answer, 409); // still running
+      assert.match(answer.headers.get("retry-after"), /^\d+$/);
+    }
+    const made = new Set(answers.filter(({ status }) => status === 201).map(({ body }) => body.payment_id));
+    assert.equal(made.size, 1);
+    assert.deepEqual([...made], [(await buy(second, ada, plan, { headers })).body.payment_id]);
+    assert.equal((await first.get("/api/v1/payments/history", ada.token)).body.total, 2);
+  });
+
+  check("the one that leaves takes neither database nor sandbox with it", async () => {
+    const { code } = await second.stop();
+    assert.equal(code, 0);
+    assert.equal((await first.get("/health/ready")).status, 200);
+    await first.sign_up("grace");
+    const { code: clean, out } = await check_ledger(first);
+    assert.equal(clean, 0, out);
   });
 });

@@ -65,9 +65,9 @@ export async function eventually(check, seconds = 20) {
   }
 }
 
-/** Runs a subcommand to its end. */
+/** Runs a subcommand to its end; one that does not end within a minute is killed, and has no code. */
 export async function run(argv, { environment = {}, input = "", cwd } = {}) {
-  const child = spawn(binary, argv, { env: plain_environment(environment), cwd });
+  const child = spawn(binary, argv, { env: plain_environment(environment), cwd, timeout: 60_000, killSignal: "SIGKILL" });
   let out = "", err = "";
   child.stdout.on("data", (d) => (out += d));
   child.stderr.on("data", (d) => (err += d));
@@ -126,13 +126,14 @@ export class Server {
     return set({ ...own, ...this.settings });
   }
 
-  async start() {
+  /** @param how what `spawn` is told besides, such as `{ detached: true }` for a process group of its own */
+  async start(how = {}) {
     [this.port, this.sandbox_port] = this.port ? [this.port, this.sandbox_port] : await free_ports(2);
     this.url = `http://127.0.0.1:${this.port}`;
     this.sandbox_url = `http://127.0.0.1:${this.sandbox_port}`;
     const log = openSync(this.log_file, "a");
     const argv = ["serve", ...(this.sandbox ? ["--sandbox"] : []), ...this.arguments];
-    this.process = spawn(binary, argv, { env: plain_environment(this.environment), stdio: ["ignore", log, log] });
+    this.process = spawn(binary, argv, { env: plain_environment(this.environment), stdio: ["ignore", log, log], ...how });
     closeSync(log);
     this.ended = new Promise((done) => this.process.on("exit", (code, signal) => done({ code, signal })));
     this.is_running = true;
