@@ -22,6 +22,10 @@ struct database_job {
   using reply = database_outcome;
   std::function<std::any(transaction&)> run;
   bool reads_only = false; ///< single statements without BEGIN and COMMIT: one round trip each
+
+  /// What a worker answers with when its connection broke, which ends it.
+  static constexpr auto connection_lost = "DATABASE_LOST";
+  static bool ends_worker(const fault& what) { return what.code == ec::in_doubt || what.name == connection_lost; }
 };
 
 /// Runs jobs, and answers each whatever happens: ask without a timeout (see pool.hpp). Errors: what a job's `fault`

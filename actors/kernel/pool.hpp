@@ -127,6 +127,10 @@ private:
   }
 
   static void failed(self_pointer self, const worker_actor<Job>& worker, fault what) {
+    if constexpr (requires { Job::ends_worker(what); }) {
+      // Its "down" is still on its way: the next job must not go to somebody who will not read it.
+      if (Job::ends_worker(what)) return void(deliver(self, worker, to_error(std::move(what))));
+    }
     if (what.code != ec::restarting) return finished(self, worker, to_error(std::move(what)));
     // The worker ended without having looked at the job.
     deliver(self, worker, pool_state<Job>::not_executed(ec::unavailable));
