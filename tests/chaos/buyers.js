@@ -61,7 +61,8 @@ export class Buyers {
     const { house } = this;
     who.email = `${who.login}@example.com`;
     const { login, email } = who;
-    const registered = await persist(() => house.post("/api/v1/auth/register", { login, email, password, tos_accepted: true }));
+    const form = { login, email, password, tos_accepted: true };
+    const registered = await persist(() => house.post("/api/v1/auth/register", form));
     assert.ok([201, 409].includes(registered.status), registered.text); // 409: an earlier try was heard
     const code = await house.mailed_code(email, 90);
     const verified = await persist(() => house.post("/api/v1/auth/verify-otp", { email, code }));
@@ -105,9 +106,8 @@ export class Buyers {
     const { house } = this;
     await house.end_leases();
     await eventually(async () => {
-      const open = await house.sql(
-        `SELECT external_id, state FROM payments WHERE external_id IN ('${house.paid.join("','")}') AND state <> 'paid'`,
-      );
+      const paid = house.paid.map((id) => `'${id}'`);
+      const open = await house.sql(`SELECT id FROM payments WHERE external_id IN (${paid}) AND state <> 'paid'`);
       assert.deepEqual(open, [], "every paid payment is settled");
       assert.equal(await house.value("SELECT count(*) FROM outbox WHERE done_at IS NULL AND dead_at IS NULL"), "0");
     }, 60);
@@ -118,12 +118,12 @@ export class Buyers {
     const { items } = await house.control("GET", "cryptobot/invoices");
     const taken = items.filter((each) => each.status === "paid");
     const ids = (list) => list.map(String).sort();
-    assert.deepEqual(ids(taken.map((each) => each.invoice_id)), ids(house.paid), "the sandbox took what the buyers paid");
+    assert.deepEqual(ids(taken.map((each) => each.invoice_id)), ids(house.paid), "the sandbox took what they paid");
     const settled = await house.sql("SELECT external_id FROM payments WHERE state = 'paid'");
     assert.deepEqual(ids(settled.flat()), ids(house.paid), "each is settled, and nothing else");
     const cents = taken.reduce((sum, each) => sum + Math.round(100 * Number(each.amount)), 0);
-    const earned = await house.value("SELECT coalesce(sum(balance), 0) FROM ledger_books WHERE kind = 'revenue' AND currency = 'USD'");
-    assert.equal(Number(earned), cents, "the ledger holds what the sandbox took");
+    const earned = await house.value("SELECT balance FROM ledger_books WHERE kind = 'revenue' AND currency = 'USD'");
+    assert.equal(Number(earned ?? 0), cents, "the ledger holds what the sandbox took");
   }
 
   async #audit_buyer(who) {
@@ -131,13 +131,13 @@ export class Buyers {
     const payments = await house.sql(`SELECT state FROM payments WHERE account_id = '${who.id}' AND state = 'paid'`);
     assert.equal(payments.length, who.paid.length);
     const mails = (await house.control("GET", `mail?to=${who.email}`)).items;
-    assert.equal(mails.length, 1, `${who.login} got one code`);
+    assert.equal(mails.length, 1, `${who.login} got one code, however often it was sent`);
     if (who.paid.length === 0) return;
     const [[number, seconds, expires]] = await house.sql(
-      `SELECT accounts.number, extract(epoch FROM expires_at - started_at)::bigint, extract(epoch FROM expires_at)::bigint
+      `SELECT number, extract(epoch FROM expires_at - started_at), extract(epoch FROM expires_at)
        FROM subscriptions JOIN accounts ON accounts.id = account_id WHERE account_id = '${who.id}'`,
     );
-    assert.equal(Number(seconds), who.paid.length * plan.seconds, `${who.login} has the days of ${who.paid.length} payments`);
+    assert.equal(Number(seconds), who.paid.length * plan.seconds, `${who.login} has the days that were paid`);
     const notices = await house.value(`SELECT count(*) FROM notifications WHERE account_id = '${who.id}'`);
     assert.equal(Number(notices), who.paid.length, "one notice a payment");
     const users = (await house.control("GET", "panel/users")).items.filter((each) => each.username === `bs_${number}`);

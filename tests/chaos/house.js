@@ -30,7 +30,8 @@ export const patience_ms = 6000;
 /** The rows that psql prints, each a list of texts. */
 async function psql(url, statement) {
   const argv = ["-XqAt", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-c", statement, url];
-  const child = spawn("psql", argv, { env: plain_environment({ PGAPPNAME: "test" }), stdio: ["ignore", "pipe", "pipe"] });
+  const env = plain_environment({ PGAPPNAME: "test" });
+  const child = spawn("psql", argv, { env, stdio: ["ignore", "pipe", "pipe"] });
   let out = "", err = "";
   child.stdout.on("data", (d) => (out += d));
   child.stderr.on("data", (d) => (err += d));
@@ -49,9 +50,12 @@ export class House extends Server {
    * error's `began` says whether a part of it had come.
    */
   api(method, path, { token, body, headers = {} } = {}) {
-    const text = body === undefined ? undefined : JSON.stringify(body);
-    const all = { ...headers, ...(token ? { authorization: `Bearer ${token}` } : {}) };
-    if (text !== undefined) Object.assign(all, { "content-type": "application/json", "content-length": Buffer.byteLength(text) });
+    const text = body && JSON.stringify(body);
+    const all = {
+      ...(text ? { "content-type": "application/json", "content-length": Buffer.byteLength(text) } : {}),
+      ...(token ? { authorization: `Bearer ${token}` } : {}),
+      ...headers,
+    };
     const begun = performance.now();
     return new Promise((done, failed) => {
       let began = false;
@@ -138,8 +142,9 @@ export class House extends Server {
 
   /** Where its private cluster is found by others, or the database that it was given. */
   get database_url() {
-    const given = this.settings["database.url"];
-    return given ?? `postgresql:///backstay?host=${encodeURIComponent(this.#postmaster_file[4])}&port=5432&user=backstay`;
+    if (this.settings["database.url"]) return this.settings["database.url"];
+    const socket = encodeURIComponent(this.#postmaster_file[4]);
+    return `postgresql:///backstay?host=${socket}&port=5432&user=backstay`;
   }
 
   sql(statement, database = "backstay") {
@@ -196,6 +201,12 @@ export class House extends Server {
     const answer = await this.get("/api/v1/payments/history?limit=100", who.token);
     assert.equal(answer.status, 200, answer.text);
     return answer.body.payments;
+  }
+
+  /** How long the buyer's subscription is. */
+  async days_of(who) {
+    const days = "extract(day FROM expires_at - started_at)";
+    return Number(await this.value(`SELECT ${days} FROM subscriptions WHERE account_id = '${who.id}'`));
   }
 
   config(who) {
