@@ -126,7 +126,7 @@ describe("when connections, promises or patience end", () => {
         FOR EACH ROW EXECUTE FUNCTION nap()`);
     const asked = house.create_payment(buyer, "key-of-cleo");
     const committing = await eventually(async () => {
-      const commits = "SELECT pid FROM pg_stat_activity WHERE state = 'active' AND query ILIKE 'commit%'";
+      const commits = "SELECT pid FROM pg_stat_activity WHERE query ILIKE 'commit%' AND wait_event = 'PgSleep'";
       const pid = await house.value(commits);
       assert.ok(pid);
       return pid;
