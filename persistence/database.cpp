@@ -72,16 +72,16 @@ caf::result<database_outcome> run(worker_pointer self, const database_job& job) 
   } catch (const pqxx::in_doubt_error&) {
     return end_worker({.code = ec::in_doubt});
   } catch (const pqxx::broken_connection&) {
-    return end_worker(not_executed("DATABASE_LOST"));
+    return end_worker(not_executed(database_job::connection_lost));
   } catch (const pqxx::sql_error& error) {
     log::error("database", "a statement failed", {{"state", error.sqlstate()}, {"cause", error.what()}});
     // Class 57: cancelled by the statement timeout or by an operator. 40: lost a race that a repeat may win.
     bool repeatable = error.sqlstate().starts_with("57") || error.sqlstate().starts_with("40");
-    if (!connection->link.is_open()) return end_worker(not_executed("DATABASE_LOST"));
+    if (!connection->link.is_open()) return end_worker(not_executed(database_job::connection_lost));
     return to_error(repeatable ? not_executed("DATABASE_BUSY") : fault{.code = ec::internal});
   } catch (const std::exception& error) {
     log::error("database", "a job failed", {{"cause", error.what()}});
-    if (!connection->link.is_open()) return end_worker(not_executed("DATABASE_LOST"));
+    if (!connection->link.is_open()) return end_worker(not_executed(database_job::connection_lost));
     return to_error({.code = ec::internal});
   }
 }

@@ -6,7 +6,6 @@
 #include <caf/all.hpp>
 
 #include <any>
-#include <chrono>
 #include <functional>
 
 namespace backstay {
@@ -23,14 +22,16 @@ struct database_job {
   using reply = database_outcome;
   std::function<std::any(transaction&)> run;
   bool reads_only = false; ///< single statements without BEGIN and COMMIT: one round trip each
+
+  /// What a worker answers with when its connection broke, which ends it.
+  static constexpr auto connection_lost = "DATABASE_LOST";
+  static bool ends_worker(const fault& what) { return what.code == ec::in_doubt || what.name == connection_lost; }
 };
 
-/// Runs jobs. Errors: what a job's `fault` says; `unavailable` and `overloaded` (nothing was executed);
-/// `timeout` and `in_doubt` (unknown whether it was committed).
+/// Runs jobs, and answers each whatever happens: ask without a timeout (see pool.hpp). Errors: what a job's `fault`
+/// says; `unavailable` and `overloaded` (nothing was executed); `timeout` and `in_doubt` (unknown whether it was
+/// committed).
 using database_actor = caf::typed_actor<answers<database_job>>;
-
-/// Above the job's own deadline in the pool, below the gateway's: see "timeout ladder" in docs/architecture.md.
-inline constexpr std::chrono::seconds database_deadline{4};
 
 namespace detail {
 
@@ -41,7 +42,7 @@ database_job make_database_job(Job job, bool reads_only) {
 
 template <class Value, class Self, class Job, class Promise, class Then>
 void run_job(Self* self, const database_actor& database, Job job, bool reads_only, Promise promise, Then then) {
-  ask(self, database, database_deadline, make_database_job(std::move(job), reads_only), promise,
+  ask(self, database, caf::infinite, make_database_job(std::move(job), reads_only), promise,
       [then = std::move(then)](database_outcome& outcome) mutable { then(std::any_cast<Value&>(outcome.value)); });
 }
 

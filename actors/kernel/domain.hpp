@@ -53,10 +53,10 @@ handler_maker handlers(Self* self, vitals_ptr pulse) {
 }
 
 /// Asks `target` and goes on with the answer in `then`; a failure, also one thrown by `then`, ends in `promise`.
-/// `then` runs in the context of `self`, and only while `self` lives.
-template <class Self, class Target, class Message, class Promise, class Then>
-void ask(Self* self, const Target& target, std::chrono::milliseconds deadline, Message message, Promise promise,
-         Then then) {
+/// `then` runs in the context of `self`, and only while `self` lives. `deadline` is a duration, or `caf::infinite` for
+/// a target that answers whatever happens: a pool.
+template <class Self, class Target, class Deadline, class Message, class Promise, class Then>
+void ask(Self* self, const Target& target, Deadline deadline, Message message, Promise promise, Then then) {
   self->request(target, deadline, std::move(message))
       .then(
           [promise, then = std::move(then)](typename Message::reply& reply) mutable {

@@ -20,7 +20,7 @@ using worker_actor = caf::typed_actor<answers<Job>>;
 struct pool_options {
   std::size_t workers = 4;
   std::size_t queue = 1000;                 ///< jobs that may wait; beyond that `ec::overloaded`
-  std::chrono::milliseconds deadline{3000}; ///< for one job once a worker has it
+  std::chrono::milliseconds deadline{3000}; ///< for one job once a worker has it, and the most that it waits for one
 };
 
 /// Wakes the pool to look for overdue jobs and to hire again.
@@ -28,16 +28,24 @@ struct look_around {};
 
 /// A pull pool: a job waits here until a worker is free, and this actor holds the asker's promise, so that a worker
 /// that dies loses nothing. A worker past its deadline is abandoned (its asker gets `ec::timeout`: the outcome is
-/// unknown) and replaced.
+/// unknown) and replaced; a job that waited too long was not executed (`ec::overloaded`). Even a pool that dies answers
+/// all its jobs, so that its askers need no timeout: CAF keeps each until its time, answered or not.
 template <class Job>
 struct pool_state {
   pool_state() = default;
+  ~pool_state() {
+    for (auto& each : queue) each.answer.deliver(not_executed(ec::unavailable));
+    for (auto& each : working) each.answer.deliver(to_error({.code = ec::timeout}));
+  }
   static inline constexpr auto name = "pool";
+
+  static caf::error not_executed(ec why) { return to_error({.code = why, .retry_after = std::chrono::seconds{1}}); }
 
   using promise = caf::typed_response_promise<typename Job::reply>;
   struct waiting {
     Job job;
     promise answer;
+    caf::actor_clock::time_point until;
   };
   struct busy {
     worker_actor<Job> worker;
@@ -94,8 +102,9 @@ private:
     auto& state = self->state;
     auto answer = self->template make_response_promise<typename Job::reply>();
     if (!state.idle.empty()) start(self, job, answer);
-    else if (state.queue.size() < state.options.queue) state.queue.push_back({job, answer});
-    else answer.deliver(to_error({.code = ec::overloaded, .retry_after = std::chrono::seconds{1}}));
+    else if (state.queue.size() < state.options.queue)
+      state.queue.push_back({job, answer, self->clock().now() + state.options.deadline});
+    else answer.deliver(pool_state<Job>::not_executed(ec::overloaded));
     return answer;
   }
 
@@ -118,9 +127,13 @@ private:
   }
 
   static void failed(self_pointer self, const worker_actor<Job>& worker, fault what) {
+    if constexpr (requires { Job::ends_worker(what); }) {
+      // Its "down" is still on its way: the next job must not go to somebody who will not read it.
+      if (Job::ends_worker(what)) return void(deliver(self, worker, to_error(std::move(what))));
+    }
     if (what.code != ec::restarting) return finished(self, worker, to_error(std::move(what)));
     // The worker ended without having looked at the job.
-    deliver(self, worker, to_error({.code = ec::unavailable, .retry_after = std::chrono::seconds{1}}));
+    deliver(self, worker, pool_state<Job>::not_executed(ec::unavailable));
   }
 
   /// False when the worker was abandoned: its asker has been told already.
@@ -155,6 +168,14 @@ private:
     ++self->state.missing;
   }
 
+  /// The queue is in the order of its deadlines, since all may wait equally long.
+  static void refuse_overdue(self_pointer self, caf::actor_clock::time_point now) {
+    auto& queue = self->state.queue;
+    for (; !queue.empty() && queue.front().until <= now; queue.pop_front())
+      queue.front().answer.deliver(pool_state<Job>::not_executed(ec::overloaded));
+    show_load(self);
+  }
+
   static void look(self_pointer self) {
     auto& state = self->state;
     auto now = self->clock().now();
@@ -166,6 +187,7 @@ private:
     });
     for (; state.missing > 0; --state.missing) add_worker(self);
     start_next(self);
+    refuse_overdue(self, now);
     self->delayed_send(self, pause, look_around{});
   }
 };

@@ -3,6 +3,7 @@
 #include "config/log.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace backstay::monitoring {
 
@@ -25,6 +26,11 @@ void tell(self_pointer self, const std::vector<live::server_status_changed>& new
             });
 }
 
+/// The first look has an outcome: whoever asked before it is answered.
+void answer_waiting(monitoring_state& state) {
+  for (auto& answer : std::exchange(state.waiting, {})) answer();
+}
+
 void panel_answered(self_pointer self, std::vector<panel::node>& nodes) {
   auto& state = self->state;
   if (state.is_away) log::info("monitoring", "the panel answers again");
@@ -33,6 +39,7 @@ void panel_answered(self_pointer self, std::vector<panel::node>& nodes) {
   state.servers.clear();
   for (auto& node : nodes) state.servers.push_back({node, rules::status_of(node), state.context.now()});
   tell(self, rules::changes(state.told, state.servers));
+  answer_waiting(state);
 }
 
 void panel_is_away(self_pointer self, const fault& failure) {
@@ -40,6 +47,7 @@ void panel_is_away(self_pointer self, const fault& failure) {
   if (!state.is_away) log::warning("monitoring", "the panel is away", {{"cause", to_string(failure.code)}});
   state.is_looking = false;
   state.is_away = true;
+  answer_waiting(state);
 }
 
 void look(self_pointer self) {
@@ -83,6 +91,24 @@ server find(const monitoring_state& state, const node_id& id) {
   return *found;
 }
 
+/// Answers with what `read` makes of the state. Right after a start nothing is known, and the first look is on its way:
+/// then the asker waits for its outcome rather than being refused.
+template <class Reply, class Read>
+auto answer_when_known(self_pointer self, Read read) {
+  auto promise = self->make_response_promise<Reply>();
+  auto answer = [self, promise, read]() mutable {
+    try {
+      promise.deliver(read(self->state));
+    } catch (const fault_error& error) {
+      promise.deliver(to_error(error.what_failed));
+    }
+  };
+  bool is_known = self->state.was_reached || self->state.is_away;
+  if (is_known) answer();
+  else self->state.waiting.push_back(answer);
+  return promise;
+}
+
 /// A hint that is lost with us costs nothing but time: the poll and the cache's age catch up.
 void follow(self_pointer self, const panel::webhook_hint& hint) {
   if (hint.about == panel::hint::node_changed) hurry(self);
@@ -111,8 +137,12 @@ monitoring_loop::behavior_type monitoring_behavior(self_pointer self, domain_con
   self->state.options = options;
   self->send(self, poll{});
   return {
-      on([self](const list_servers& m) { return page(self->state, m); }),
-      on([self](const get_server& m) { return find(self->state, m.id); }),
+      on([self](const list_servers& m) {
+        return answer_when_known<server_list>(self, [m](auto& state) { return page(state, m); });
+      }),
+      on([self](const get_server& m) {
+        return answer_when_known<server>(self, [m](auto& state) { return find(state, m.id); });
+      }),
       on([self](const look_again&) {
         hurry(self);
         return done{};

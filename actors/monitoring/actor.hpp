@@ -10,6 +10,7 @@
 #include <caf/all.hpp>
 
 #include <chrono>
+#include <functional>
 #include <vector>
 
 namespace backstay::monitoring {
@@ -40,6 +41,7 @@ struct monitoring_state {
   bool was_reached = false; ///< at least once
   bool is_away = false;     ///< the last look failed
   bool is_looking = false;  ///< the panel has been asked
+  std::vector<std::function<void()>> waiting; ///< answers that wait for the first look's outcome
   bool is_hurried = false;  ///< a `look_now` is on its way
 };
 static_assert(!std::is_aggregate_v<monitoring_state>); // see docs/actors.md: CAF would initialise it with `self`

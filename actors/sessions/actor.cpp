@@ -23,7 +23,7 @@ void run_aside(self_pointer self, std::string what, std::function<void(transacti
     job(tx);
     return done{};
   }};
-  self->request(self->state.context.database, database_deadline, std::move(wrapped))
+  self->request(self->state.context.database, caf::infinite, std::move(wrapped))
       .then([](const database_outcome&) {},
             [what](const caf::error& error) {
               log::warning("sessions", "something on the side failed",
@@ -47,7 +47,7 @@ void open_session(self_pointer self, const sign_in& how, const store::attempt& c
 
 void check_password(self_pointer self, const sign_in& how, const store::attempt& attempt, promise<signed_in> answer) {
   auto against = attempt.credential ? attempt.credential->password_hash : std::string{};
-  self->request(self->state.with.hashing, database_deadline, hashing::password_job{how.password, against})
+  self->request(self->state.with.hashing, caf::infinite, hashing::password_job{how.password, against})
       .then(
           [=](const hashing::verdict& verdict) mutable {
             bool is_right = attempt.credential && attempt.credential->is_active && verdict.matches;

@@ -125,8 +125,10 @@ CAF_TEST(jobs that wait are done in the order of their coming) {
 CAF_TEST(a worker past its deadline is given up and replaced) {
   start({.workers = 1, .deadline = 1s});
   ask({1, how::hold});
+  look_around();
+  look_around();
   ask({2});
-  for (int i = 0; i < 3; ++i) look_around();
+  look_around();
   CAF_CHECK(!self->has_next_message());
   look_around(); // a second has passed: abandoned,
   CAF_CHECK_EQUAL(answer_of(0), "timeout");
@@ -134,6 +136,28 @@ CAF_TEST(a worker past its deadline is given up and replaced) {
   look_around(); // and replaced
   CAF_CHECK_EQUAL(hired.size(), 2u);
   CAF_CHECK_EQUAL(answer_of(1), "2");
+}
+
+CAF_TEST(a job that waited too long was not executed) {
+  start({.workers = 1, .deadline = 1s});
+  ask({1, how::hold});
+  look_around();
+  ask({2, how::hold});
+  ask({3});
+  for (int i = 0; i < 4; ++i) look_around(); // the second job has the next worker
+  CAF_CHECK_EQUAL(answer_of(0), "timeout");
+  CAF_CHECK_EQUAL(answer_of(2), "overloaded");
+  CAF_CHECK_EQUAL(done, (std::vector<int>{1, 2}));
+}
+
+CAF_TEST(a pool that dies answers all its jobs) {
+  start({.workers = 1});
+  ask({1, how::hold});
+  ask({2});
+  self->send_exit(jobs, caf::make_error(ec::internal));
+  consume_messages();
+  CAF_CHECK_EQUAL(answer_of(1), "unavailable");
+  CAF_CHECK_EQUAL(answer_of(0), "timeout");
 }
 
 CAF_TEST(a worker that ends before it looks at its job has not done it) {

@@ -179,6 +179,7 @@ public:
       return make(parent, {std::move(beat), clock, &http});
     };
     actor_ = system.spawn(guardian, child, pulse, restart_policy{}, [](const vitals&) {});
+    caf::anon_send(actor_, begin{});
   }
 
   ~harness() { caf::anon_send_exit(actor_, caf::exit_reason::user_shutdown); }
