@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { after, before } from "node:test";
@@ -163,12 +163,17 @@ export class House extends Server {
     return rows.map(([pid]) => Number(pid));
   }
 
+  /** PostgreSQL then ends all of them, and recovers. */
   async kill_backend() {
-    process.kill((await this.backends())[0], "SIGKILL");
+    const all = await eventually(() => this.backends()); // it may still recover from the last time
+    process.kill(all[0], "SIGKILL");
+    await eventually(() => assert.ok(!all.some((pid) => existsSync(`/proc/${pid}`))));
   }
 
-  kill_postmaster() {
-    process.kill(this.postmaster, "SIGKILL");
+  async kill_postmaster() {
+    const killed = this.postmaster;
+    process.kill(killed, "SIGKILL");
+    await eventually(() => assert.notEqual(this.postmaster, killed));
   }
 
   async assert_ledger_clean() {
