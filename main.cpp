@@ -139,7 +139,8 @@ private:
     std::this_thread::sleep_for(50ms); // the last answers and close frames are on their way
   }
 
-  /// One core is left to the HTTP thread. With the sandbox there is a second thread: an actor may be stalled on purpose.
+  /// One core is left to the HTTP thread. With the sandbox there is a second thread: an actor may be stalled on
+  /// purpose.
   static caf::actor_system_config& configure(caf::actor_system_config& config, const config::settings& settings) {
     auto automatic = std::max<std::size_t>(settings.sandbox.enabled ? 2 : 1, cores() - 1);
     config.set("scheduler.max-threads", or_else(settings.actors.threads, automatic));

@@ -24,8 +24,12 @@ auto run_alone(const std::string& url, Job job) {
 }
 
 accounts::store::new_account admin(const std::string& email, const std::string& hash) {
-  return {.logins = {"admin", email.substr(0, email.find('@'))}, .email = email, .password_hash = hash, .role = role::super_admin,
-          .is_active = true, .is_email_verified = true};
+  return {.logins = {"admin", email.substr(0, email.find('@'))},
+          .email = email,
+          .password_hash = hash,
+          .role = role::super_admin,
+          .is_active = true,
+          .is_email_verified = true};
 }
 
 bool is_empty(transaction& tx) {
@@ -38,13 +42,28 @@ void insert_demo_plans(transaction& tx) {
   using subscriptions::plan;
   const std::vector<std::string> basics{"All locations", "No logs", "Support by chat"};
   const plan plans[] = {
-    {.id = plan_id::random(), .name = "Basic Monthly", .description = "For one person and their devices",
-     .prices = {{499, "USD"}, {44'900, "RUB"}}, .duration_days = 30, .traffic_limit_bytes = 100 * gigabyte, .max_devices = 3,
-     .features = basics},
-    {.id = plan_id::random(), .name = "Premium Monthly", .description = "Unlimited traffic",
-     .prices = {{999, "USD"}, {89'900, "RUB"}}, .duration_days = 30, .max_devices = 5, .features = basics},
-    {.id = plan_id::random(), .name = "Premium Yearly", .description = "Unlimited traffic, two months for free",
-     .prices = {{9'990, "USD"}, {899'000, "RUB"}}, .duration_days = 365, .max_devices = 5, .features = basics},
+      {.id = plan_id::random(),
+       .name = "Basic Monthly",
+       .description = "For one person and their devices",
+       .prices = {{499, "USD"}, {44'900, "RUB"}},
+       .duration_days = 30,
+       .traffic_limit_bytes = 100 * gigabyte,
+       .max_devices = 3,
+       .features = basics},
+      {.id = plan_id::random(),
+       .name = "Premium Monthly",
+       .description = "Unlimited traffic",
+       .prices = {{999, "USD"}, {89'900, "RUB"}},
+       .duration_days = 30,
+       .max_devices = 5,
+       .features = basics},
+      {.id = plan_id::random(),
+       .name = "Premium Yearly",
+       .description = "Unlimited traffic, two months for free",
+       .prices = {{9'990, "USD"}, {899'000, "RUB"}},
+       .duration_days = 365,
+       .max_devices = 5,
+       .features = basics},
   };
   int position = 0;
   for (auto& each : plans) subscriptions::store::insert_plan(tx, each, ++position);

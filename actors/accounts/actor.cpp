@@ -71,8 +71,8 @@ promise register_new(self_pointer self, const register_account& command) {
       self, state.context.database, [=](transaction& tx) { return admit(tx, *terms, command, now); }, answer,
       [=](outcome<done>& admitted) mutable {
         value_of(admitted);
-        ask(self, self->state.with.hashing, caf::infinite, hashing::password_job{.password = command.password},
-            answer, keep);
+        ask(self, self->state.with.hashing, caf::infinite, hashing::password_job{.password = command.password}, answer,
+            keep);
       });
   return answer;
 }

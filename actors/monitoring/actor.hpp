@@ -38,11 +38,11 @@ struct monitoring_state {
   monitoring_options options;
   std::vector<server> servers; ///< as the panel said last
   rules::told told;
-  bool was_reached = false; ///< at least once
-  bool is_away = false;     ///< the last look failed
-  bool is_looking = false;  ///< the panel has been asked
+  bool was_reached = false;                   ///< at least once
+  bool is_away = false;                       ///< the last look failed
+  bool is_looking = false;                    ///< the panel has been asked
   std::vector<std::function<void()>> waiting; ///< answers that wait for the first look's outcome
-  bool is_hurried = false;  ///< a `look_now` is on its way
+  bool is_hurried = false;                    ///< a `look_now` is on its way
 };
 static_assert(!std::is_aggregate_v<monitoring_state>); // see docs/actors.md: CAF would initialise it with `self`
 

@@ -176,7 +176,8 @@ void check_when_due(self_pointer self, const store::record& row, shows_row as_it
   transact(
       self, context.database,
       [id = row.id, now = context.now()](transaction& tx) { return store::take_look(tx, id, now, check_pause); },
-      as_it_is, [self, row, as_it_is](bool& is_due) mutable {
+      as_it_is,
+      [self, row, as_it_is](bool& is_due) mutable {
         if (is_due) check_at_provider(self, row, as_it_is);
         else as_it_is.deliver({});
       });

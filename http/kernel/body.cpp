@@ -132,10 +132,8 @@ void take_part(body_content& into, std::string_view text) {
   // Not by its Content-Type: Dart's client gives one to every field with letters beyond ASCII.
   if (auto filename = parameter(read.disposition, "filename"))
     into.files.try_emplace(name, upload{*filename, read.content_type, std::string{read.content}});
-  else if (!is_utf8(read.content))
-    fail(ec::malformed, "The body is not valid UTF-8.");
-  else
-    into.form->try_emplace(name, read.content);
+  else if (!is_utf8(read.content)) fail(ec::malformed, "The body is not valid UTF-8.");
+  else into.form->try_emplace(name, read.content);
 }
 
 /// RFC 2046 section 5.1: parts between lines of `--boundary`.
@@ -181,12 +179,9 @@ body_content read_body(const request& in) {
   auto media = to_lower(trim(type.substr(0, type.find(';'))));
   if (media.empty() || media == "application/json" || media.ends_with("+json") || media == "text/plain")
     content.object = read_json(in.body);
-  else if (media == "application/x-www-form-urlencoded")
-    content.form = read_form(in.body);
-  else if (media == "multipart/form-data")
-    read_multipart(content, in.body, parameter(type, "boundary").value_or(""));
-  else
-    fail(ec::malformed, "The Content-Type is not understood; send application/json.");
+  else if (media == "application/x-www-form-urlencoded") content.form = read_form(in.body);
+  else if (media == "multipart/form-data") read_multipart(content, in.body, parameter(type, "boundary").value_or(""));
+  else fail(ec::malformed, "The Content-Type is not understood; send application/json.");
   return content;
 }
 

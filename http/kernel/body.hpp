@@ -28,8 +28,8 @@ struct body_content {
   std::map<std::string, upload, std::less<>> files; ///< multipart only
 };
 
-/// Reads a body by its Content-Type (JSON when there is none). Throws `fault_error`: `malformed` for bad syntax, invalid
-/// UTF-8, a duplicate name, more than 32 levels, a number out of range, or a type that is not understood.
+/// Reads a body by its Content-Type (JSON when there is none). Throws `fault_error`: `malformed` for bad syntax,
+/// invalid UTF-8, a duplicate name, more than 32 levels, a number out of range, or a type that is not understood.
 body_content read_body(const request& in);
 
 /// Throws `fault_error` (`malformed`) for a broken escape or invalid UTF-8.

@@ -30,7 +30,8 @@ json error_reply(const char* description) {
 
 /// Files come in a form only; all else is documented as JSON.
 const char* media_type_of(const json& properties) {
-  bool has_file = std::any_of(properties.begin(), properties.end(), [](auto& each) { return each.contains("contentMediaType"); });
+  bool has_file =
+      std::any_of(properties.begin(), properties.end(), [](auto& each) { return each.contains("contentMediaType"); });
   return has_file ? "multipart/form-data" : "application/json";
 }
 
@@ -39,7 +40,9 @@ const char* media_type_of(const json& properties) {
 json describe_operation(const route& declared, json parameters, json properties, json required, json replies) {
   json operation{{"operationId", operation_id(declared)}, {"summary", declared.summary}, {"tags", {declared.tag}}};
   if (declared.idempotent)
-    parameters.push_back({{"name", "Idempotency-Key"}, {"in", "header"}, {"schema", {{"type", "string"}, {"maxLength", 255}}},
+    parameters.push_back({{"name", "Idempotency-Key"},
+                          {"in", "header"},
+                          {"schema", {{"type", "string"}, {"maxLength", 255}}},
                           {"description", "Makes a repeat of the same request give the same answer for 24 hours"}});
   if (!parameters.empty()) operation["parameters"] = std::move(parameters);
   if (!properties.empty()) {
@@ -56,7 +59,8 @@ json describe_operation(const route& declared, json parameters, json properties,
   };
   if (declared.needs.needs_session()) add_error("401", "Not signed in, or not any more");
   if (declared.needs.needed()) add_error("403", "The role lacks a permission");
-  if (operation.contains("requestBody") || operation.contains("parameters")) add_error("422", "Some fields are not valid; `errors` names each");
+  if (operation.contains("requestBody") || operation.contains("parameters"))
+    add_error("422", "Some fields are not valid; `errors` names each");
   if (declared.bucket != bucket::none) add_error("429", "Too many requests; `Retry-After` says how long to wait");
   add_error("503", "Not executed; safe to repeat after `Retry-After`");
   operation["responses"] = std::move(replies);

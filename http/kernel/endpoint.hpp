@@ -145,10 +145,8 @@ constexpr auto from_file(const char* name, upload Message::*member, std::size_t 
 }
 /// `account_id` or `caller`.
 template <class Message, class T>
-  requires std::same_as<T, account_id> || std::same_as<T, caller> || std::same_as<T, session_id>
-constexpr auto from_session(T Message::*member) {
-  return part::known<Message, T>{member, true, false, false};
-}
+requires std::same_as<T, account_id> || std::same_as<T, caller> || std::same_as<T, session_id>
+constexpr auto from_session(T Message::*member) { return part::known<Message, T>{member, true, false, false}; }
 template <class Message>
 constexpr auto from_origin(origin Message::*member) {
   return part::known<Message, origin>{member, false, false, false};
@@ -196,13 +194,21 @@ template <>
 inline constexpr bool is_reply<empty_reply> = true;
 
 template <class P>
-concept reads_text = requires(P p) { p.from; };
+concept reads_text = requires(P p) {
+  p.from;
+};
 template <class P>
-concept reads_body = requires(P p) { p.detail; };
+concept reads_body = requires(P p) {
+  p.detail;
+};
 template <class P>
-concept is_file = requires(P p) { p.limit; };
+concept is_file = requires(P p) {
+  p.limit;
+};
 template <class P>
-concept is_known = requires(P p) { p.needs_session; };
+concept is_known = requires(P p) {
+  p.needs_session;
+};
 
 } // namespace part
 
@@ -252,7 +258,8 @@ constexpr bool wants_session(const P& p) {
 } // namespace detail
 
 template <class Message, class... Parts>
-consteval auto declare(const char* method, const char* path, access needs, bucket charged, const char* summary, Parts... parts) {
+consteval auto declare(const char* method, const char* path, access needs, bucket charged, const char* summary,
+                       Parts... parts) {
   static_assert((part::is_reply<Parts> + ... + 0) == 1, "an endpoint says once how it answers");
   std::size_t read = (detail::reads_placeholder(path, parts) + ... + std::size_t{0});
   if (read != detail::count_placeholders(path)) throw "a {placeholder} of the path has no from_path";
@@ -350,7 +357,8 @@ void read_part(const part::known<Message, T>& p, const input& in, Message& out, 
   else if constexpr (std::is_same_v<T, origin>) out.*p.member = origin_of(in.x);
   else if constexpr (std::is_same_v<T, std::optional<claim_id>>) out.*p.member = in.x.claim;
   else if constexpr (std::is_same_v<T, std::string>) out.*p.member = std::string{in.x.in().body};
-  else for (auto& [name, value] : in.x.in().headers) (out.*p.member).emplace_back(to_lower(name), value);
+  else
+    for (auto& [name, value] : in.x.in().headers) (out.*p.member).emplace_back(to_lower(name), value);
 }
 
 template <class Message, class T, class Value>
@@ -379,8 +387,7 @@ Message read_message(const endpoint<Message, Parts...>& declared, const input& i
 template <class E, class Reply>
 void send_reply(const E& declared, exchange& x, const Reply& reply) {
   declared.for_each([&]<class Part>(const Part& p) {
-    if constexpr (std::is_same_v<Part, part::empty_reply>)
-      x.answer({.status = p.status, .content_type = {}});
+    if constexpr (std::is_same_v<Part, part::empty_reply>) x.answer({.status = p.status, .content_type = {}});
     else if constexpr (part::is_reply<Part>)
       x.answer({.status = p.status, .body = to_json_text(reply, p.form, rendering{x.context().tokens})});
   });
@@ -397,8 +404,7 @@ void handle(const E& declared, const Domain& domain, const exchange_ptr& x) {
   declared.for_each([&]<class P>(const P&) { wants_fields |= part::reads_body<P> || part::is_file<P>; });
   in.body = wants_fields ? read_body(x->in()) : body_content{.object = json::object()};
   auto message = read_message(declared, in);
-  if constexpr (std::is_same_v<Domain, answered_here>)
-    send_reply(declared, *x, respond(message, *x));
+  if constexpr (std::is_same_v<Domain, answered_here>) send_reply(declared, *x, respond(message, *x));
   else
     x->context().entry.ask(x, domain, std::move(message), [&declared](exchange& answered, const auto& reply) {
       send_reply(declared, answered, reply);
@@ -422,7 +428,8 @@ json describe(const endpoint<Message, Parts...>& declared, const route& made) {
     if constexpr (part::reads_text<P>) {
       using value = std::remove_cvref_t<decltype(std::declval<Message&>().*p.member)>;
       constexpr const char* places[] = {"path", "query", "header"};
-      json one{{"name", p.name}, {"in", places[static_cast<int>(p.from)]}, {"schema", schema_of_value<value>(p.limits)}};
+      json one{
+          {"name", p.name}, {"in", places[static_cast<int>(p.from)]}, {"schema", schema_of_value<value>(p.limits)}};
       if (p.from == part::source::path) one["required"] = true;
       if (*p.doc) one["description"] = p.doc;
       parameters.push_back(std::move(one));
@@ -446,19 +453,26 @@ json describe(const endpoint<Message, Parts...>& declared, const route& made) {
       replies[std::to_string(p.status)] = {{"description", "Done, nothing to say"}};
     } else if constexpr (part::is_reply<P>) {
       replies[std::to_string(p.status)] = {
-        {"description", p.doc},
-        {"content", {{"application/json", {{"schema", schema_of<typename Message::reply>(p.form)}}}}}};
+          {"description", p.doc},
+          {"content", {{"application/json", {{"schema", schema_of<typename Message::reply>(p.form)}}}}}};
     } else if constexpr (std::is_same_v<P, part::failure>) {
       replies[std::to_string(p.status)] = {{"description", p.doc}};
     }
   });
-  return describe_operation(made, std::move(parameters), std::move(properties), std::move(required), std::move(replies));
+  return describe_operation(made, std::move(parameters), std::move(properties), std::move(required),
+                            std::move(replies));
 }
 
 template <class Message, class Domain, class... Parts>
-route make_route(const endpoint<Message, Parts...>& declared, const Domain& domain, const dialect& family, const char* tag) {
-  route made{.method = declared.method, .paths = {declared.path}, .needs = declared.needs, .bucket = declared.bucket,
-             .tag = tag, .summary = declared.summary, .family = &family};
+route make_route(const endpoint<Message, Parts...>& declared, const Domain& domain, const dialect& family,
+                 const char* tag) {
+  route made{.method = declared.method,
+             .paths = {declared.path},
+             .needs = declared.needs,
+             .bucket = declared.bucket,
+             .tag = tag,
+             .summary = declared.summary,
+             .family = &family};
   declared.for_each([&]<class P>(const P& p) {
     if constexpr (std::is_same_v<P, part::alias>) made.paths.push_back(p.path);
     if constexpr (std::is_same_v<P, part::body_limit>) made.body_limit = p.bytes;

@@ -14,25 +14,45 @@ struct meaning {
 /// same Idempotency-Key.
 meaning meaning_of(ec code) {
   switch (code) {
-    case ec::none: break;
-    case ec::malformed: return {400, "MALFORMED_REQUEST", "The request could not be read."};
-    case ec::invalid: return {422, "VALIDATION_ERROR", "Some fields are not valid."};
-    case ec::refused: return {400, "REFUSED", "This is not possible now."};
-    case ec::unauthenticated: return {401, "UNAUTHENTICATED", "Not authenticated"};
-    case ec::forbidden: return {403, "FORBIDDEN", "You are not allowed to do this."};
-    case ec::not_found: return {404, "NOT_FOUND", "Not found"};
-    case ec::conflict: return {409, "CONFLICT", "This collides with something that exists."};
-    case ec::gone: return {410, "GONE", "This was used already or has expired."};
-    case ec::locked: return {423, "LOCKED", "Too many failed attempts."};
-    case ec::too_many: return {429, "RATE_LIMIT_EXCEEDED", "Too many requests"};
-    case ec::too_large: return {413, "TOO_LARGE", "The request is too large."};
-    case ec::overloaded: return {503, "OVERLOADED", "The service is busy; nothing was done. Try again shortly."};
-    case ec::restarting: return {503, "RESTARTING", "A part of the service is restarting; nothing was done. Try again shortly."};
-    case ec::unavailable: return {503, "SERVICE_UNAVAILABLE", "Something that we depend on is not there; nothing was done. Try again shortly."};
-    case ec::timeout: return {504, "TIMEOUT", "No answer in time; it may or may not have been done."};
-    case ec::in_doubt: return {504, "OUTCOME_UNKNOWN", "The connection broke while saving; it may or may not have been done."};
-    case ec::upstream: return {502, "UPSTREAM_ERROR", "A service that we depend on gave a wrong answer."};
-    case ec::internal: break;
+  case ec::none:
+    break;
+  case ec::malformed:
+    return {400, "MALFORMED_REQUEST", "The request could not be read."};
+  case ec::invalid:
+    return {422, "VALIDATION_ERROR", "Some fields are not valid."};
+  case ec::refused:
+    return {400, "REFUSED", "This is not possible now."};
+  case ec::unauthenticated:
+    return {401, "UNAUTHENTICATED", "Not authenticated"};
+  case ec::forbidden:
+    return {403, "FORBIDDEN", "You are not allowed to do this."};
+  case ec::not_found:
+    return {404, "NOT_FOUND", "Not found"};
+  case ec::conflict:
+    return {409, "CONFLICT", "This collides with something that exists."};
+  case ec::gone:
+    return {410, "GONE", "This was used already or has expired."};
+  case ec::locked:
+    return {423, "LOCKED", "Too many failed attempts."};
+  case ec::too_many:
+    return {429, "RATE_LIMIT_EXCEEDED", "Too many requests"};
+  case ec::too_large:
+    return {413, "TOO_LARGE", "The request is too large."};
+  case ec::overloaded:
+    return {503, "OVERLOADED", "The service is busy; nothing was done. Try again shortly."};
+  case ec::restarting:
+    return {503, "RESTARTING", "A part of the service is restarting; nothing was done. Try again shortly."};
+  case ec::unavailable:
+    return {503, "SERVICE_UNAVAILABLE",
+            "Something that we depend on is not there; nothing was done. Try again shortly."};
+  case ec::timeout:
+    return {504, "TIMEOUT", "No answer in time; it may or may not have been done."};
+  case ec::in_doubt:
+    return {504, "OUTCOME_UNKNOWN", "The connection broke while saving; it may or may not have been done."};
+  case ec::upstream:
+    return {502, "UPSTREAM_ERROR", "A service that we depend on gave a wrong answer."};
+  case ec::internal:
+    break;
   }
   return {500, "INTERNAL_ERROR", "Something went wrong on our side."};
 }

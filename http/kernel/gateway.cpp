@@ -37,11 +37,11 @@ caf::behavior behave_as_gateway(gateway_pointer self, std::chrono::milliseconds 
   });
   self->delayed_send(self, pause, sweep{});
   return {
-    [self](const gateway_call& call) { call.run(self); },
-    [self](const sweep&) {
-      sweep_overdue(self);
-      self->delayed_send(self, pause, sweep{});
-    },
+      [self](const gateway_call& call) { call.run(self); },
+      [self](const sweep&) {
+        sweep_overdue(self);
+        self->delayed_send(self, pause, sweep{});
+      },
   };
 }
 

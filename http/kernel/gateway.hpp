@@ -52,12 +52,12 @@ public:
   void ask(exchange_ptr x, const Actor& domain, Message message, Then then) const {
     caf::anon_send(entry_, gateway_call{[x = std::move(x), domain, message = std::move(message),
                                          then = std::move(then)](gateway_pointer self) mutable {
-      keep(self, x);
-      x->set_handed_over();
-      self->request(domain, caf::infinite, std::move(message))
-        .then([x, then = std::move(then)](typename Message::reply& reply) { then(*x, reply); },
-              [x](const caf::error& error) { x->fail(describe(error)); });
-    }});
+                     keep(self, x);
+                     x->set_handed_over();
+                     self->request(domain, caf::infinite, std::move(message))
+                         .then([x, then = std::move(then)](typename Message::reply& reply) { then(*x, reply); },
+                               [x](const caf::error& error) { x->fail(describe(error)); });
+                   }});
   }
 
   /// Asks without an exchange; `then` and `otherwise` run in the gateway's context.
@@ -65,10 +65,12 @@ public:
   void ask_aside(const Actor& domain, Message message, Then then, Otherwise otherwise) const {
     caf::anon_send(entry_, gateway_call{[domain, message = std::move(message), then = std::move(then),
                                          otherwise = std::move(otherwise)](gateway_pointer self) mutable {
-      self->request(domain, std::chrono::seconds{5}, std::move(message))
-        .then([then = std::move(then)](typename Message::reply& reply) mutable { then(reply); },
-              [otherwise = std::move(otherwise)](const caf::error& error) mutable { otherwise(describe(error)); });
-    }});
+                     self->request(domain, std::chrono::seconds{5}, std::move(message))
+                         .then([then = std::move(then)](typename Message::reply& reply) mutable { then(reply); },
+                               [otherwise = std::move(otherwise)](const caf::error& error) mutable {
+                                 otherwise(describe(error));
+                               });
+                   }});
   }
 
 private:

@@ -15,13 +15,15 @@ const prometheus::Histogram::BucketBoundaries seconds_of_latency{0.001, 0.0025, 
 } // namespace
 
 observer::observer(std::string log_requests)
-    : log_requests_(std::move(log_requests)),
-      latency_(prometheus::BuildHistogram()
-                 .Name("backstay_http_request_seconds")
-                 .Help("Time from reading a request to its answer, by route")
-                 .Register(registry_)),
+    : log_requests_(std::move(log_requests)), latency_(prometheus::BuildHistogram()
+                                                           .Name("backstay_http_request_seconds")
+                                                           .Help("Time from reading a request to its answer, by route")
+                                                           .Register(registry_)),
       unmatched_(latency_.Add({{"method", "other"}, {"route", "unmatched"}}, seconds_of_latency)) {
-  auto& answers = prometheus::BuildCounter().Name("backstay_http_answers_total").Help("Answers by status class").Register(registry_);
+  auto& answers = prometheus::BuildCounter()
+                      .Name("backstay_http_answers_total")
+                      .Help("Answers by status class")
+                      .Register(registry_);
   for (std::size_t i = 1; i < by_class_.size(); ++i) by_class_[i] = &answers.Add({{"class", std::to_string(i) + "xx"}});
 }
 
@@ -40,9 +42,13 @@ void observer::answered(const exchange& x, int status) {
 void observer::log(const exchange& x, int status, double seconds) const {
   // The path without its query: queries may hold tickets.
   log::info("http", "answered a request",
-            {{"request_id", x.request_id}, {"method", std::string{x.in().method}}, {"path", std::string{x.in().path}},
-             {"status", std::to_string(status)}, {"milliseconds", std::to_string(static_cast<int>(seconds * 1000))},
-             {"address", x.address}, {"account", x.session ? to_string(x.session->account.id) : ""}});
+            {{"request_id", x.request_id},
+             {"method", std::string{x.in().method}},
+             {"path", std::string{x.in().path}},
+             {"status", std::to_string(status)},
+             {"milliseconds", std::to_string(static_cast<int>(seconds * 1000))},
+             {"address", x.address},
+             {"account", x.session ? to_string(x.session->account.id) : ""}});
 }
 
 } // namespace backstay::http

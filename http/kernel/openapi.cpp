@@ -63,19 +63,20 @@ std::string make_openapi(const router& routes, const std::vector<std::string>& s
     }
   }
   json document{
-    {"openapi", "3.1.0"},
-    {"info",
-     {{"title", "Backstay"},
-      {"version", BACKSTAY_VERSION},
-      {"description", "The back end that keeps a subscription product standing: sign-in, plans, payments, live status."},
-      {"license", {{"name", "Apache-2.0"}, {"identifier", "Apache-2.0"}}}}},
-    {"servers", json::array({{{"url", server_url}}})},
-    {"tags", json::array()},
-    {"paths", paths},
-    {"x-websockets", sockets},
-    {"components",
-     {{"schemas", {{"Error", error_schema()}}},
-      {"securitySchemes", {{"bearer", {{"type", "http"}, {"scheme", "bearer"}, {"bearerFormat", "JWT"}}}}}}}};
+      {"openapi", "3.1.0"},
+      {"info",
+       {{"title", "Backstay"},
+        {"version", BACKSTAY_VERSION},
+        {"description",
+         "The back end that keeps a subscription product standing: sign-in, plans, payments, live status."},
+        {"license", {{"name", "Apache-2.0"}, {"identifier", "Apache-2.0"}}}}},
+      {"servers", json::array({{{"url", server_url}}})},
+      {"tags", json::array()},
+      {"paths", paths},
+      {"x-websockets", sockets},
+      {"components",
+       {{"schemas", {{"Error", error_schema()}}},
+        {"securitySchemes", {{"bearer", {{"type", "http"}, {"scheme", "bearer"}, {"bearerFormat", "JWT"}}}}}}}};
   for (auto& tag : tags) document["tags"].push_back({{"name", tag}, {"description", tag}});
   return document.dump(1);
 }

@@ -35,7 +35,7 @@ struct services {
   rate_limiter limits{settings.limits};
   cors_policy cors{settings.http.cors_origins};
   client_addresses addresses{settings.http.trusted_proxies};
-  observer observe{settings.log.requests};      ///< thread-safe
+  observer observe{settings.log.requests}; ///< thread-safe
   std::atomic<std::size_t> open_exchanges{0};
   std::atomic<bool> is_stopping{false};
 

@@ -39,7 +39,7 @@ bool check_size(std::size_t items, const rule& limits, complaints& bad) {
   auto size = static_cast<std::int64_t>(items);
   if (size >= limits.low && size <= limits.high) return true;
   bad.add("List should have between " + std::to_string(std::max<std::int64_t>(limits.low, 0)) + " and " +
-            std::to_string(limits.high) + " items",
+              std::to_string(limits.high) + " items",
           size < limits.low ? "too_short" : "too_long");
   return false;
 }

@@ -108,20 +108,18 @@ template <class Get, class Detail>
 struct field_declaration {
   const char* name;
   Get get;
-  Detail detail;    ///< a rule, or the shape of a nested struct
+  Detail detail; ///< a rule, or the shape of a nested struct
   const char* doc;
   bool leave_out = false; ///< an empty optional is left out instead of written as null
 
   template <class Owner>
   decltype(auto) value(const Owner& owner, const rendering& with) const {
-    if constexpr (std::is_invocable_v<Get, const Owner&, const rendering&>)
-      return get(owner, with);
-    else
-      return std::invoke(get, owner);
+    if constexpr (std::is_invocable_v<Get, const Owner&, const rendering&>) return get(owner, with);
+    else return std::invoke(get, owner);
   }
   template <class Owner>
   using value_type = std::remove_cvref_t<decltype(std::declval<const field_declaration&>().value(
-    std::declval<const Owner&>(), std::declval<const rendering&>()))>;
+      std::declval<const Owner&>(), std::declval<const rendering&>()))>;
 };
 
 template <class Get>
@@ -244,7 +242,9 @@ class complaints {
 public:
   explicit complaints(std::vector<std::string> location) : location_(std::move(location)) {}
 
-  void add(std::string message, std::string type) { problems_->push_back({location_, std::move(message), std::move(type)}); }
+  void add(std::string message, std::string type) {
+    problems_->push_back({location_, std::move(message), std::move(type)});
+  }
   complaints inside(std::string name) const {
     auto copy = *this;
     copy.location_.push_back(std::move(name));
@@ -345,8 +345,9 @@ void read_member(const json& object, const char* name, T& target, const Detail& 
 template <class T, class... Fields>
 void read_object(const json& from, T& target, const shape<Fields...>& form, complaints bad) {
   if (!from.is_object()) return bad.add("Input should be an object", "dict_type");
-  std::apply([&](const auto&... fields) { (read_member(from, fields.name, target.*fields.get, fields.detail, bad), ...); },
-             form.fields);
+  std::apply(
+      [&](const auto&... fields) { (read_member(from, fields.name, target.*fields.get, fields.detail, bad), ...); },
+      form.fields);
 }
 
 // ---- describing ------------------------------------------------------------------------------------------------

@@ -12,98 +12,106 @@ using payments::state;
 /// What the buyer's page understands: pending, paid or expired.
 std::string invoice_status(const payment& p) {
   switch (p.state) {
-    case state::paid:
-    case state::held:
-    case state::refunded: return "paid";
-    case state::expired:
-    case state::failed: return "expired";
-    default: return "pending";
+  case state::paid:
+  case state::held:
+  case state::refunded:
+    return "paid";
+  case state::expired:
+  case state::failed:
+    return "expired";
+  default:
+    return "pending";
   }
 }
 
 /// What the history's enumeration knows.
 std::string history_status(const payment& p) {
   switch (p.state) {
-    case state::paid: return "completed";
-    case state::refunded: return "refunded";
-    case state::expired:
-    case state::failed: return "failed";
-    default: return "pending";
+  case state::paid:
+    return "completed";
+  case state::refunded:
+    return "refunded";
+  case state::expired:
+  case state::failed:
+    return "failed";
+  default:
+    return "pending";
   }
 }
 
 constexpr shape invoice{
-  field("invoice_id", &payment::external_id, example(R"("123456")")),
-  field("payment_id", &payment::id, "Ours"),
-  field("payment_url", &payment::payment_url, "Where the buyer pays"),
-  field("amount", &payment::price, example("9.99")),
-  field("currency", [](const payment& p) { return p.price.currency; }, example(R"("USD")")),
-  field("status", invoice_status, example(R"("pending")"), "pending, paid or expired"),
-  field("plan_name", &payment::plan_name),
-  field("expires_at", &payment::expires_at),
+    field("invoice_id", &payment::external_id, example(R"("123456")")),
+    field("payment_id", &payment::id, "Ours"),
+    field("payment_url", &payment::payment_url, "Where the buyer pays"),
+    field("amount", &payment::price, example("9.99")),
+    field(
+        "currency", [](const payment& p) { return p.price.currency; }, example(R"("USD")")),
+    field("status", invoice_status, example(R"("pending")"), "pending, paid or expired"),
+    field("plan_name", &payment::plan_name),
+    field("expires_at", &payment::expires_at),
 };
 
 constexpr shape history_entry{
-  field("id", &payment::id),
-  field("invoice_id", &payment::external_id),
-  field("plan_name", &payment::plan_name),
-  field("amount", &payment::price),
-  field("currency", [](const payment& p) { return p.price.currency; }),
-  field("status", history_status, example(R"("completed")"), "pending, completed, failed or refunded"),
-  field("provider", &payment::provider),
-  field("created_at", &payment::created_at),
+    field("id", &payment::id),
+    field("invoice_id", &payment::external_id),
+    field("plan_name", &payment::plan_name),
+    field("amount", &payment::price),
+    field("currency", [](const payment& p) { return p.price.currency; }),
+    field("status", history_status, example(R"("completed")"), "pending, completed, failed or refunded"),
+    field("provider", &payment::provider),
+    field("created_at", &payment::created_at),
 };
 
 constexpr shape history{
-  field("payments", &payments::payment_page::items, history_entry),
-  field("items", &payments::payment_page::items, history_entry, "The same again"),
-  field("total", &payments::payment_page::total),
-  field("offset", &payments::payment_page::offset),
-  field("limit", &payments::payment_page::limit),
+    field("payments", &payments::payment_page::items, history_entry),
+    field("items", &payments::payment_page::items, history_entry, "The same again"),
+    field("total", &payments::payment_page::total),
+    field("offset", &payments::payment_page::offset),
+    field("limit", &payments::payment_page::limit),
 };
 
 bool is_currency(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
 }
 
-constexpr rule currency{.low = 3, .high = 3, .accepts = is_currency, .expectation = "three upper-case letters", .pattern = "^[A-Z]{3}$"};
+constexpr rule currency{
+    .low = 3, .high = 3, .accepts = is_currency, .expectation = "three upper-case letters", .pattern = "^[A-Z]{3}$"};
 
 constexpr shape received{field("status", [](const done&) { return std::string{"ok"}; })};
 
 constexpr std::tuple endpoints{
-  post<create_payment>("/api/v1/payments/create", allow::signed_in, bucket::payments, "Buy a plan: get a link where to pay",
-    also("/api/v1/payments/crypto/invoice"),
-    answers(201, invoice, "Created; nothing is delivered before it is paid"), fails(404, "No such plan"),
-    fails(504, "Unknown whether the provider made the invoice; repeat with the same Idempotency-Key"),
-    from_session(&create_payment::caller),
-    from_json("user_uuid", &create_payment::account, anything, "For whom; yourself when missing"),
-    from_json("plan_id", &create_payment::plan, length(1, 100), "The plan's id or name"),
-    from_json("currency", &create_payment::currency, currency),
-    from_idempotency_key(&create_payment::claim)),
+    post<create_payment>(
+        "/api/v1/payments/create", allow::signed_in, bucket::payments, "Buy a plan: get a link where to pay",
+        also("/api/v1/payments/crypto/invoice"),
+        answers(201, invoice, "Created; nothing is delivered before it is paid"), fails(404, "No such plan"),
+        fails(504, "Unknown whether the provider made the invoice; repeat with the same Idempotency-Key"),
+        from_session(&create_payment::caller),
+        from_json("user_uuid", &create_payment::account, anything, "For whom; yourself when missing"),
+        from_json("plan_id", &create_payment::plan, length(1, 100), "The plan's id or name"),
+        from_json("currency", &create_payment::currency, currency), from_idempotency_key(&create_payment::claim)),
 
-  get<payments::get_payment>("/api/v1/payments/{id}/status", allow::signed_in, bucket::general, "How a payment stands",
-    answers(200, invoice), fails(404, "No such payment of yours"),
-    from_session(&payments::get_payment::caller),
-    from_path("id", &payments::get_payment::id, length(1, 100), "The invoice's id, or ours")),
+    get<payments::get_payment>(
+        "/api/v1/payments/{id}/status", allow::signed_in, bucket::general, "How a payment stands",
+        answers(200, invoice), fails(404, "No such payment of yours"), from_session(&payments::get_payment::caller),
+        from_path("id", &payments::get_payment::id, length(1, 100), "The invoice's id, or ours")),
 
-  get<payments::get_payment>("/api/v1/payments/crypto/invoice/{id}", allow::signed_in, bucket::general, "How a payment stands",
-    answers(200, invoice), fails(404, "No such payment of yours"),
-    from_session(&payments::get_payment::caller),
-    from_path("id", &payments::get_payment::id, length(1, 100), "The invoice's id, or ours")),
+    get<payments::get_payment>(
+        "/api/v1/payments/crypto/invoice/{id}", allow::signed_in, bucket::general, "How a payment stands",
+        answers(200, invoice), fails(404, "No such payment of yours"), from_session(&payments::get_payment::caller),
+        from_path("id", &payments::get_payment::id, length(1, 100), "The invoice's id, or ours")),
 
-  get<payments::list_payments>("/api/v1/payments/history", allow::signed_in, bucket::general, "My payments, newest first",
-    answers(200, history), fails(404, "Another's"),
-    from_session(&payments::list_payments::caller),
-    from_query("user_uuid", &payments::list_payments::account),
-    from_query("offset", &payments::list_payments::offset, between(0, 1'000'000'000)),
-    from_query("limit", &payments::list_payments::limit, between(1, 100))),
+    get<payments::list_payments>("/api/v1/payments/history", allow::signed_in, bucket::general,
+                                 "My payments, newest first", answers(200, history), fails(404, "Another's"),
+                                 from_session(&payments::list_payments::caller),
+                                 from_query("user_uuid", &payments::list_payments::account),
+                                 from_query("offset", &payments::list_payments::offset, between(0, 1'000'000'000)),
+                                 from_query("limit", &payments::list_payments::limit, between(1, 100))),
 
-  post<payments::receive_webhook>("/api/v1/webhooks/cryptobot", allow::anyone, bucket::none, "Crypto Pay tells of a payment",
-    answers(200, received), fails(401, "The signature is wrong"), body_up_to(262'144),
-    set(&payments::receive_webhook::provider, "cryptobot"),
-    from_raw_body(&payments::receive_webhook::body),
-    from_headers(&payments::receive_webhook::headers),
-    from_origin(&payments::receive_webhook::origin)),
+    post<payments::receive_webhook>(
+        "/api/v1/webhooks/cryptobot", allow::anyone, bucket::none, "Crypto Pay tells of a payment",
+        answers(200, received), fails(401, "The signature is wrong"), body_up_to(262'144),
+        set(&payments::receive_webhook::provider, "cryptobot"), from_raw_body(&payments::receive_webhook::body),
+        from_headers(&payments::receive_webhook::headers), from_origin(&payments::receive_webhook::origin)),
 };
 
 } // namespace

@@ -11,18 +11,20 @@ namespace backstay::http::mobile {
 
 /// An account in this family; the app's models want an e-mail that is never null.
 inline constexpr shape account{
-  field("id", &sessions::account::id, example(R"("550e8400-e29b-41d4-a716-446655440000")")),
-  field("login", &sessions::account::login, example(R"("new_username")")),
-  field("username", &sessions::account::login, "The login again, under the name that the app reads"),
-  field("email", [](const sessions::account& a) { return a.email.value_or(""); }, example(R"("new@example.com")"), "Empty when there is none"),
-  field("display_name", &sessions::account::display_name),
-  field("role", &sessions::account::role),
-  field("telegram_id", &sessions::account::telegram_id),
-  field("is_active", &sessions::account::is_active),
-  field("is_email_verified", &sessions::account::is_email_verified),
-  field("locale", &sessions::account::locale),
-  field("created_at", &sessions::account::created_at),
-  field("last_login_at", &sessions::account::last_login_at),
+    field("id", &sessions::account::id, example(R"("550e8400-e29b-41d4-a716-446655440000")")),
+    field("login", &sessions::account::login, example(R"("new_username")")),
+    field("username", &sessions::account::login, "The login again, under the name that the app reads"),
+    field(
+        "email", [](const sessions::account& a) { return a.email.value_or(""); }, example(R"("new@example.com")"),
+        "Empty when there is none"),
+    field("display_name", &sessions::account::display_name),
+    field("role", &sessions::account::role),
+    field("telegram_id", &sessions::account::telegram_id),
+    field("is_active", &sessions::account::is_active),
+    field("is_email_verified", &sessions::account::is_email_verified),
+    field("locale", &sessions::account::locale),
+    field("created_at", &sessions::account::created_at),
+    field("last_login_at", &sessions::account::last_login_at),
 };
 
 inline std::int64_t seconds_left(const sessions::signed_in& s) {
@@ -33,11 +35,13 @@ inline std::int64_t seconds_left(const sessions::signed_in& s) {
 template <class TokenType>
 constexpr auto token_pair(TokenType token_type) {
   return shape{
-    field("access_token", [](const sessions::signed_in& s, const rendering& with) { return with.tokens.sign(s.grant); },
+      field(
+          "access_token", [](const sessions::signed_in& s, const rendering& with) { return with.tokens.sign(s.grant); },
           example(R"("eyJ…")"), "JWT, HS256, 15 minutes"),
-    field("refresh_token", [](const sessions::signed_in& s) { return s.refresh_token; }, rule{}, "Opaque; rotates"),
-    field("token_type", token_type, rule{}, "Clients ignore case"),
-    field("expires_in", seconds_left, example("900"), "Seconds that the access token lives"),
+      field(
+          "refresh_token", [](const sessions::signed_in& s) { return s.refresh_token; }, rule{}, "Opaque; rotates"),
+      field("token_type", token_type, rule{}, "Clients ignore case"),
+      field("expires_in", seconds_left, example("900"), "Seconds that the access token lives"),
   };
 }
 

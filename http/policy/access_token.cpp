@@ -20,9 +20,7 @@ const std::string& header() {
   return text;
 }
 
-std::int64_t seconds_of(timestamp moment) {
-  return std::chrono::floor<seconds>(moment).time_since_epoch().count();
-}
+std::int64_t seconds_of(timestamp moment) { return std::chrono::floor<seconds>(moment).time_since_epoch().count(); }
 
 std::string text_of(const json& claims, const char* name) {
   auto found = claims.find(name);

@@ -24,8 +24,9 @@ std::string_view bearer_of(const request& in) {
 void note_use(services& context, const sessions::session_view& session, const std::string& token_id) {
   if (session.token_used || session.token_id != token_id) return;
   context.sessions.mark_token_used(session.session);
-  context.entry.ask_aside(context.sessions_domain, sessions::confirm_token{session.session, token_id}, [](done&) {},
-                          [](const fault&) {}); // only widens the time in which a retry is forgiven
+  context.entry.ask_aside(
+      context.sessions_domain, sessions::confirm_token{session.session, token_id}, [](done&) {},
+      [](const fault&) {}); // only widens the time in which a retry is forgiven
 }
 
 void go_on(const exchange_ptr& x, session_cache::entry session, const sessions::access_grant& grant,
@@ -43,18 +44,18 @@ void load(const exchange_ptr& x, const sessions::access_grant& grant, std::funct
   auto& context = x->context();
   auto generation = context.sessions.generation();
   context.entry.ask_aside(
-    context.sessions_domain, sessions::get_session{grant.session},
-    [x, grant, then, generation](sessions::session_view& loaded) mutable {
-      auto session = std::make_shared<const sessions::session_view>(std::move(loaded));
-      x->context().run_on_http_thread([x, grant, session, generation, then = std::move(then)] {
-        x->context().sessions.store(session, generation);
-        go_on(x, session, grant, then);
+      context.sessions_domain, sessions::get_session{grant.session},
+      [x, grant, then, generation](sessions::session_view& loaded) mutable {
+        auto session = std::make_shared<const sessions::session_view>(std::move(loaded));
+        x->context().run_on_http_thread([x, grant, session, generation, then = std::move(then)] {
+          x->context().sessions.store(session, generation);
+          go_on(x, session, grant, then);
+        });
+      },
+      [x, then](const fault& what) {
+        auto why = what.code == ec::unauthenticated ? rejected("Invalid or revoked token") : what;
+        x->context().run_on_http_thread([x, why, then] { go_without(x, why, then); });
       });
-    },
-    [x, then](const fault& what) {
-      auto why = what.code == ec::unauthenticated ? rejected("Invalid or revoked token") : what;
-      x->context().run_on_http_thread([x, why, then] { go_without(x, why, then); });
-    });
 }
 
 } // namespace

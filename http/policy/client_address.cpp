@@ -50,8 +50,7 @@ bool client_addresses::is_trusted(const std::string& text) const {
   auto holds = [&](auto& network) {
     if constexpr (std::is_same_v<std::decay_t<decltype(network)>, asio::ip::network_v4>)
       return address.is_v4() && contains(network, address.to_v4());
-    else
-      return address.is_v6() && contains(network, address.to_v6());
+    else return address.is_v6() && contains(network, address.to_v6());
   };
   return std::any_of(v4_.begin(), v4_.end(), holds) || std::any_of(v6_.begin(), v6_.end(), holds);
 }

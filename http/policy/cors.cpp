@@ -25,7 +25,8 @@ std::optional<response> cors_policy::answer_preflight(const request& in, const s
   response out{.status = 204, .content_type = {}, .headers = {}};
   if (!allows(in.header("Origin"))) return out; // without the allowing headers the browser refuses
   out.headers.emplace_back("Access-Control-Allow-Methods", methods);
-  out.headers.emplace_back("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, X-CSRF-Token, X-Request-ID");
+  out.headers.emplace_back("Access-Control-Allow-Headers",
+                           "Authorization, Content-Type, Idempotency-Key, X-CSRF-Token, X-Request-ID");
   out.headers.emplace_back("Access-Control-Max-Age", "600");
   return out;
 }

@@ -16,9 +16,9 @@ void replay(exchange& x, const idempotency::stored_answer& kept) {
 template <class Message>
 void tell_and_send(services& context, Message message, response out, exchange::sink send) {
   auto shared = std::make_shared<std::pair<response, exchange::sink>>(std::move(out), std::move(send));
-  context.entry.ask_aside(context.idempotency_domain, std::move(message),
-                          [shared](done&) { shared->second(std::move(shared->first)); },
-                          [shared](const fault&) { shared->second(std::move(shared->first)); });
+  context.entry.ask_aside(
+      context.idempotency_domain, std::move(message), [shared](done&) { shared->second(std::move(shared->first)); },
+      [shared](const fault&) { shared->second(std::move(shared->first)); });
 }
 
 } // namespace
@@ -30,15 +30,15 @@ void claim_idempotency_key(const exchange_ptr& x, std::function<void()> then) {
                              crypto::sha256(x->in().body)};
   auto& context = x->context();
   context.entry.ask_aside(
-    context.idempotency_domain, std::move(ask),
-    [x, then = std::move(then)](idempotency::claimed& claimed) mutable {
-      if (claimed.answer) return replay(*x, *claimed.answer);
-      x->context().run_on_http_thread([x, then = std::move(then), claim = claimed.claim] {
-        x->claim = claim;
-        then();
-      });
-    },
-    [x](const fault& what) { x->fail(what); });
+      context.idempotency_domain, std::move(ask),
+      [x, then = std::move(then)](idempotency::claimed& claimed) mutable {
+        if (claimed.answer) return replay(*x, *claimed.answer);
+        x->context().run_on_http_thread([x, then = std::move(then), claim = claimed.claim] {
+          x->claim = claim;
+          then();
+        });
+      },
+      [x](const fault& what) { x->fail(what); });
 }
 
 void keep_answer(services& context, claim_id claim, response out, exchange::sink send) {

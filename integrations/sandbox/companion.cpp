@@ -21,16 +21,20 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::string url_of(const config::settings& settings) { return "http://127.0.0.1:" + std::to_string(settings.sandbox.port); }
+std::string url_of(const config::settings& settings) {
+  return "http://127.0.0.1:" + std::to_string(settings.sandbox.port);
+}
 
 /// The body of the sandbox's answer; nothing when there is none.
 std::optional<std::string> get(const std::string& url) {
   integrations::http_client client;
   std::promise<std::optional<std::string>> heard;
-  client.send({.method = "GET", .url = url, .headers = {}, .body = {}, .timeout = 1000ms}, [&](integrations::http_result result) {
-    bool is_answer = result.failure == integrations::transport_failure::none && result.response.status == 200;
-    heard.set_value(is_answer ? std::optional{std::move(result.response.body)} : std::nullopt);
-  });
+  client.send({.method = "GET", .url = url, .headers = {}, .body = {}, .timeout = 1000ms},
+              [&](integrations::http_result result) {
+                bool is_answer =
+                    result.failure == integrations::transport_failure::none && result.response.status == 200;
+                heard.set_value(is_answer ? std::optional{std::move(result.response.body)} : std::nullopt);
+              });
   return heard.get_future().get();
 }
 
@@ -94,9 +98,10 @@ companion::companion(const config::settings& settings, const std::filesystem::pa
 void companion::start(const std::filesystem::path& program, const config::settings& settings) const {
   std::filesystem::path data = settings.data.directory;
   auto path = program.string(), port = "sandbox.port=" + std::to_string(settings.sandbox.port),
-       http_port = "http.port=" + std::to_string(settings.http.port), directory = "data.directory=" + settings.data.directory;
-  const char* arguments[] = {path.c_str(), "sandbox", "--set", port.c_str(), "--set", http_port.c_str(),
-                             "--set", directory.c_str(), nullptr};
+       http_port = "http.port=" + std::to_string(settings.http.port),
+       directory = "data.directory=" + settings.data.directory;
+  const char* arguments[] = {path.c_str(),      "sandbox", "--set",           port.c_str(), "--set",
+                             http_port.c_str(), "--set",   directory.c_str(), nullptr};
   int log = open((data / "sandbox.log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   auto child = fork();
   if (child < 0) throw std::runtime_error{std::string{"cannot start the sandbox: "} + std::strerror(errno)};

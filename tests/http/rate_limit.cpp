@@ -65,11 +65,7 @@ CAF_TEST(everybody and every bucket has a budget apart) {
 }
 
 CAF_TEST(each bucket has the size that its setting says) {
-  limits = {.login_per_address = 1,
-            .mail_per_address = 2,
-            .payments = 4,
-            .general = 5,
-            .dashboard = 6};
+  limits = {.login_per_address = 1, .mail_per_address = 2, .payments = 4, .general = 5, .dashboard = 6};
   CAF_CHECK_EQUAL(charge(9, bucket::login), 1);
   CAF_CHECK_EQUAL(charge(9, bucket::mail), 2);
   CAF_CHECK_EQUAL(charge(9, bucket::payments), 4);
