@@ -246,7 +246,7 @@ private:
   sessions::store::terms_ptr make_terms() const {
     auto in_seconds = [](auto duration) { return std::chrono::ceil<std::chrono::seconds>(duration); };
     auto& s = settings_;
-    sessions::store::terms terms{.keys = sessions::keyring{s.security.keys}};
+    sessions::store::terms terms{.keys = keyring{s.security.keys}};
     terms.lifetimes = {in_seconds(s.sessions.access), in_seconds(s.sessions.refresh),
                        in_seconds(s.sessions.refresh_remembered)};
     terms.guesses.per_minute = static_cast<std::int64_t>(s.limits.guess_per_minute);
@@ -401,7 +401,7 @@ int serve(config::settings settings, const fs::path& program) {
   if (settings.sandbox.enabled) sandbox::point_clients_at(settings);
   config::hide_secrets(settings);
   log::start(settings.log);
-  outbox::store::seal_with(settings.security.keys);
+  outbox::store::seal_with(keyring{settings.security.keys});
   try {
     if (settings.sandbox.enabled) sandbox = std::make_unique<sandbox::companion>(settings, program);
     auto clock = std::make_shared<domain_clock>();

@@ -29,11 +29,23 @@ bool is_login_taken(transaction& tx, const std::optional<std::string>& login) {
 
 } // namespace
 
+/// May sign in: confirmed, neither locked nor deleted.
+std::string usable(const std::string& of) {
+  return "(" + of + ".is_active AND " + of + ".locked_at IS NULL AND " + of + ".deleted_at IS NULL)";
+}
+
 std::string account_columns(const std::string& of) {
-  std::string list = of + ".id AS account_id";
-  for (auto column : {"number", "login", "email", "role", "is_active", "is_email_verified", "telegram_id",
-                      "display_name", "locale", "created_at", "last_login_at"})
+  std::string list = of + ".id AS account_id, " + usable(of) + " AS account_is_active";
+  for (auto column : {"number", "login", "email", "role", "is_email_verified", "display_name", "bio", "avatar_url",
+                      "locale", "created_at", "updated_at", "last_login_at"})
     list += ", " + of + "." + column + " AS account_" + column;
+  list += ", " + of + ".password_hash <> '' AS account_has_password";
+  list += ", EXISTS (SELECT 1 FROM authenticators WHERE account = " + of +
+          ".id AND confirmed_at IS NOT NULL) AS account_has_second_factor";
+  list += ", ARRAY(SELECT provider FROM identities WHERE account = " + of +
+          ".id ORDER BY provider) AS account_linked_providers";
+  list += ", (SELECT subject::bigint FROM identities WHERE account = " + of +
+          ".id AND provider = 'telegram') AS account_telegram_id";
   return list;
 }
 
@@ -46,10 +58,16 @@ account account_of(const pqxx::row& row) {
           .role = get<role>(row["account_role"]),
           .is_active = get<bool>(row["account_is_active"]),
           .is_email_verified = get<bool>(row["account_is_email_verified"]),
+          .has_password = get<bool>(row["account_has_password"]),
+          .has_second_factor = get<bool>(row["account_has_second_factor"]),
+          .linked_providers = get<std::vector<std::string>>(row["account_linked_providers"]),
           .telegram_id = get<std::optional<std::int64_t>>(row["account_telegram_id"]),
           .display_name = get<std::optional<std::string>>(row["account_display_name"]),
+          .bio = get<std::optional<std::string>>(row["account_bio"]),
+          .avatar_url = get<std::optional<std::string>>(row["account_avatar_url"]),
           .locale = get<std::string>(row["account_locale"]),
           .created_at = get<timestamp>(row["account_created_at"]),
+          .updated_at = get<timestamp>(row["account_updated_at"]),
           .last_login_at = get<std::optional<timestamp>>(row["account_last_login_at"])};
 }
 
@@ -58,7 +76,7 @@ account account_of(const pqxx::row& row) {
 account create(transaction& tx, const new_account& what, timestamp now) {
   static const std::string statement =
       "INSERT INTO accounts (id, login, email, password_hash, role, is_active, is_email_verified, locale, "
-      "tos_accepted_at, created_at) VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10) "
+      "tos_accepted_at, created_at, updated_at) VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) "
       "ON CONFLICT DO NOTHING RETURNING " +
       account_columns("accounts");
   auto tos_accepted_at = what.tos_accepted ? std::optional{now} : std::nullopt;
@@ -88,11 +106,11 @@ std::optional<account> find_by_email(transaction& tx, const std::string& email) 
 }
 
 std::optional<credential> find_credential(transaction& tx, const std::string& identifier) {
+  static const std::string columns = "SELECT id, password_hash, " + usable("accounts") + " AS is_active FROM accounts ";
+  static const std::string by_email = columns + "WHERE lower(email) = lower($1)",
+                           by_login = columns + "WHERE lower(login) = lower($1)";
   bool is_email = identifier.find('@') != std::string::npos; // no login has one
-  auto row =
-      is_email
-          ? tx.first("SELECT id, password_hash, is_active FROM accounts WHERE lower(email) = lower($1)", identifier)
-          : tx.first("SELECT id, password_hash, is_active FROM accounts WHERE lower(login) = lower($1)", identifier);
+  auto row = tx.first(is_email ? by_email : by_login, identifier);
   if (!row) return std::nullopt;
   return credential{sql::get<account_id>((*row)["id"]), sql::get<std::string>((*row)["password_hash"]),
                     sql::get<bool>((*row)["is_active"])};
@@ -103,8 +121,8 @@ std::optional<account> note_sign_in(transaction& tx, const credential& checked, 
                                     timestamp now) {
   static const std::string statement =
       "UPDATE accounts SET last_login_at = $1, password_hash = coalesce(nullif($2, ''), password_hash) "
-      "WHERE id = $3::uuid AND password_hash = $4 AND is_active RETURNING " +
-      account_columns("accounts");
+      "WHERE id = $3::uuid AND password_hash = $4 AND " +
+      usable("accounts") + " RETURNING " + account_columns("accounts");
   return found_account(tx.first(statement, now, new_hash, checked.account, checked.password_hash));
 }
 
@@ -117,6 +135,20 @@ std::optional<account> verify_email(transaction& tx, const std::string& email, t
   auto verified = found_account(tx.first(statement, now, email));
   if (verified) announce(tx, verified->id);
   return verified;
+}
+
+std::string password_hash_of(transaction& tx, const account_id& id) {
+  auto row = tx.first("SELECT password_hash FROM accounts WHERE id = $1::uuid", id);
+  if (!row) fail(ec::not_found);
+  return sql::get<std::string>((*row)[0]);
+}
+
+// Killed right after the commit: the new password is good, and whoever set it signs in with it.
+void set_password(transaction& tx, const account_id& id, const std::string& password_hash, timestamp now) {
+  auto changed =
+      tx.run("UPDATE accounts SET password_hash = $2, updated_at = $3 WHERE id = $1::uuid", id, password_hash, now);
+  if (changed.affected_rows() == 0) fail(ec::not_found);
+  announce(tx, id);
 }
 
 // Killed right after the commit: the other nodes hear of it, this one starts with an empty cache.

@@ -1,11 +1,9 @@
 #include "actors/outbox/store.hpp"
 
-#include "actors/kernel/crypto.hpp"
 #include "config/log.hpp"
 #include "persistence/transaction.hpp"
 
 #include <nlohmann/json.hpp>
-#include <sodium.h>
 
 #include <mutex>
 
@@ -15,63 +13,41 @@ namespace {
 
 using nlohmann::json;
 
-/// Seals secrets with the first of its keys, opens with each. Thread-safe.
-class sealed_box {
+/// The keys that `seal_with` was given. Shared by every worker's thread.
+class sealing_keys {
 public:
-  void use(const std::vector<secret>& server_keys) {
-    std::vector<secret> derived;
-    for (auto& key : server_keys) derived.emplace_back(crypto::hmac(key.reveal(), "backstay outbox secret 1"));
+  void use(keyring keys) {
     std::lock_guard lock{mutex_};
-    keys_ = std::move(derived);
+    keys_ = std::make_shared<const keyring>(std::move(keys));
   }
 
-  std::string seal(const secret& text) const {
-    auto keys = current_keys();
-    auto sealed = crypto::random_bytes(crypto_secretbox_NONCEBYTES);
-    sealed.resize(sealed.size() + crypto_secretbox_MACBYTES + text.reveal().size());
-    auto data = bytes(sealed);
-    crypto_secretbox_easy(data + crypto_secretbox_NONCEBYTES, bytes(text.reveal()), text.reveal().size(), data,
-                          bytes(keys.front().reveal()));
-    return crypto::to_base64url(sealed);
-  }
-
-  secret open(const std::string& text) const {
-    auto sealed = crypto::from_base64url(text).value_or("");
-    constexpr auto head = crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES;
-    if (sealed.size() < head) fail(ec::internal, "a sealed secret is damaged");
-    std::string plain(sealed.size() - head, '\0');
-    for (auto& key : current_keys())
-      if (crypto_secretbox_open_easy(bytes(plain), bytes(sealed) + crypto_secretbox_NONCEBYTES,
-                                     sealed.size() - crypto_secretbox_NONCEBYTES, bytes(sealed),
-                                     bytes(key.reveal())) == 0)
-        return secret{std::move(plain)};
-    fail(ec::internal, "a sealed secret opens with none of the keys");
-  }
+  std::string seal(const secret& text) const { return text.empty() ? "" : current()->seal(purpose, text); }
+  secret open(const std::string& sealed) const { return sealed.empty() ? secret{} : current()->open(purpose, sealed); }
 
 private:
-  static unsigned char* bytes(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
-  static const unsigned char* bytes(const std::string& text) {
-    return reinterpret_cast<const unsigned char*>(text.data());
-  }
+  static constexpr std::string_view purpose = "outbox";
 
-  std::vector<secret> current_keys() const {
+  std::shared_ptr<const keyring> current() const {
     std::lock_guard lock{mutex_};
-    if (keys_.empty()) fail(ec::internal, "the outbox has no key yet");
+    if (!keys_) fail(ec::internal, "the outbox has no key yet");
     return keys_;
   }
 
   mutable std::mutex mutex_;
-  std::vector<secret> keys_;
+  std::shared_ptr<const keyring> keys_;
 };
 
-sealed_box& box() {
-  static sealed_box instance;
+sealing_keys& keys() {
+  static sealing_keys instance;
   return instance;
 }
 
 json to_json(const mail_work& work) {
-  return {
-      {"to", work.to}, {"locale", work.locale}, {"template", name_of(work.template_)}, {"code", box().seal(work.code)}};
+  return {{"to", work.to},
+          {"locale", work.locale},
+          {"template", name_of(work.template_)},
+          {"code", keys().seal(work.code)},
+          {"link", keys().seal(work.link)}};
 }
 
 json to_json(const panel_work& work) { return {{"account", to_string(work.account)}}; }
@@ -80,7 +56,8 @@ json to_json(const settle_work& work) { return {{"provider", work.provider}, {"e
 
 mail_work read_mail(const json& object) {
   return {object.at("to"), object.at("locale"),
-          from_name<template_name>(object.at("template").get<std::string>()).value(), box().open(object.at("code"))};
+          from_name<template_name>(object.at("template").get<std::string>()).value(), keys().open(object.at("code")),
+          keys().open(object.value("link", ""))};
 }
 
 panel_work read_panel(const json& object) {
@@ -120,7 +97,7 @@ bool changed_one(const pqxx::result& outcome) { return outcome.affected_rows() =
 
 } // namespace
 
-void seal_with(const std::vector<secret>& server_keys) { box().use(server_keys); }
+void seal_with(keyring with) { keys().use(std::move(with)); }
 
 // Killed before the commit of the cause: neither cause nor effect; after it: a worker of any node finds the row.
 bool enqueue(transaction& tx, const work& what, timestamp now, const std::string& deduplication) {
@@ -151,9 +128,10 @@ std::vector<entry> claim(transaction& tx, timestamp now, std::chrono::seconds le
 
 // In all three: killed before the commit, the lease runs out and the effect, which is idempotent, is repeated.
 bool complete(transaction& tx, const entry& done, timestamp now) {
-  return changed_one(tx.run("UPDATE outbox SET done_at = $3::timestamptz, payload = payload - 'code', cause = NULL "
-                            "WHERE id = $1::bigint AND claims = $2::bigint AND done_at IS NULL AND dead_at IS NULL",
-                            done.id, done.claim, now));
+  return changed_one(
+      tx.run("UPDATE outbox SET done_at = $3::timestamptz, payload = payload - '{code,link}'::text[], cause = NULL "
+             "WHERE id = $1::bigint AND claims = $2::bigint AND done_at IS NULL AND dead_at IS NULL",
+             done.id, done.claim, now));
 }
 
 bool postpone(transaction& tx, const entry& failed, timestamp due, const std::string& cause, bool counts) {

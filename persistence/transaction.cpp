@@ -25,6 +25,15 @@ uuid reader<uuid>::read(const pqxx::field& field) {
   fail(ec::internal, "the database holds an unreadable id");
 }
 
+std::vector<std::string> reader<std::vector<std::string>>::read(const pqxx::field& field) {
+  using juncture = pqxx::array_parser::juncture;
+  std::vector<std::string> values;
+  auto parser = field.as_array();
+  for (auto next = parser.get_next(); next.first != juncture::done; next = parser.get_next())
+    if (next.first == juncture::string_value) values.push_back(std::move(next.second));
+  return values;
+}
+
 } // namespace sql
 
 const std::string& transaction::name_of_prepared(const std::string& statement) {

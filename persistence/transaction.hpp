@@ -83,6 +83,11 @@ struct reader<std::optional<T>> {
   }
 };
 
+template <>
+struct reader<std::vector<std::string>> {
+  static std::vector<std::string> read(const pqxx::field& field);
+};
+
 /// `get<timestamp>(row["created_at"])`.
 template <class T>
 T get(const pqxx::field& field) {

@@ -51,6 +51,12 @@ std::optional<sessions::account> note_sign_in(transaction& tx, const credential&
 /// The e-mail address belongs to the account's owner: active from now on. Announced to every node.
 std::optional<sessions::account> verify_email(transaction& tx, const std::string& email, timestamp now);
 
+/// What the account's password is checked against; empty text when it has none. Errors: `not_found`.
+std::string password_hash_of(transaction& tx, const account_id& id);
+
+/// Errors: `not_found`.
+void set_password(transaction& tx, const account_id& id, const std::string& password_hash, timestamp now);
+
 /// Announced to every node. Errors: `not_found`.
 void set_role(transaction& tx, const account_id& id, role what);
 

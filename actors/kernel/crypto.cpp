@@ -8,6 +8,13 @@
 
 namespace backstay::crypto {
 
+namespace {
+
+unsigned char* bytes(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
+const unsigned char* bytes(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
+
+} // namespace
+
 void fill_random(void* target, std::size_t size) { randombytes_buf(target, size); }
 
 std::string random_bytes(std::size_t size) {
@@ -37,6 +44,25 @@ std::string hmac(std::string_view key, std::string_view data) {
   std::string mac(crypto_auth_hmacsha256_BYTES, '\0');
   crypto_auth_hmacsha256_final(&state, reinterpret_cast<unsigned char*>(mac.data()));
   return mac;
+}
+
+std::string seal(const secret& key, const secret& text) {
+  auto sealed = random_bytes(crypto_secretbox_NONCEBYTES);
+  sealed.resize(sealed.size() + crypto_secretbox_MACBYTES + text.reveal().size());
+  crypto_secretbox_easy(bytes(sealed) + crypto_secretbox_NONCEBYTES, bytes(text.reveal()), text.reveal().size(),
+                        bytes(sealed), bytes(key.reveal()));
+  return sealed;
+}
+
+std::optional<secret> open(const secret& key, std::string_view sealed) {
+  constexpr auto head = crypto_secretbox_NONCEBYTES + crypto_secretbox_MACBYTES;
+  if (sealed.size() < head) return std::nullopt;
+  std::string plain(sealed.size() - head, '\0');
+  int failed =
+      crypto_secretbox_open_easy(bytes(plain), bytes(sealed) + crypto_secretbox_NONCEBYTES,
+                                 sealed.size() - crypto_secretbox_NONCEBYTES, bytes(sealed), bytes(key.reveal()));
+  if (failed) return std::nullopt;
+  return secret{std::move(plain)};
 }
 
 std::string to_hex(std::string_view data) {

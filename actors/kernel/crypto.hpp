@@ -1,5 +1,7 @@
 #pragma once
 
+#include "config/secret.hpp"
+
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -17,6 +19,11 @@ std::string random_digits(int digits);
 std::string sha256(std::string_view data);
 /// HMAC-SHA256 (RFC 2104).
 std::string hmac(std::string_view key, std::string_view data);
+
+/// Encrypted and authenticated under a key of 32 bytes (libsodium's secretbox), with its nonce in front.
+std::string seal(const secret& key, const secret& text);
+/// Nothing if it is damaged, or another key's.
+std::optional<secret> open(const secret& key, std::string_view sealed);
 
 std::string to_hex(std::string_view data);
 /// Base64url without padding (RFC 4648 section 5).

@@ -2,6 +2,7 @@
 
 #include "actors/kernel/clock.hpp"
 #include "actors/kernel/database.hpp"
+#include "actors/kernel/keyring.hpp"
 #include "actors/outbox/work.hpp"
 
 #include <chrono>
@@ -11,10 +12,9 @@
 
 namespace backstay::outbox::store {
 
-/// Tells with which server keys secrets in rows are sealed (libsodium's secretbox under a key derived from ours):
-/// the first seals, all of them open. Once, by the composition root, before the first job; until then a work with a
-/// secret fails as internal. Thread-safe.
-void seal_with(const std::vector<secret>& server_keys);
+/// Tells with which keys secrets in rows are sealed. Once, by the composition root, before the first job; until then a
+/// work with a secret fails as internal. Thread-safe.
+void seal_with(keyring keys);
 
 /// One effect, leased to whoever claimed it.
 struct entry {

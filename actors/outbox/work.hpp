@@ -12,11 +12,12 @@ namespace backstay::outbox {
 
 enum class template_name : std::uint8_t { verification_code };
 
-/// The values are filled in when the mail is sent. `code` is kept encrypted and emptied once sent.
+/// The values are filled in when the mail is sent. `code` and `link`, if the template has them, are kept encrypted and
+/// emptied once sent.
 struct mail_work {
   std::string to, locale;
   template_name template_ = template_name::verification_code;
-  secret code;
+  secret code, link;
 };
 
 /// Brings the panel's user in line with our subscription row, whatever it says by then.

@@ -56,7 +56,8 @@ void check_password(self_pointer self, const sign_in& how, const store::attempt&
           },
           [=](const caf::error& error) mutable {
             // Not checked, so not a wrong guess: a flood of logins must not lock the owner out.
-            run_aside(self, "giving a guess back", [key = attempt.key](transaction& tx) { store::give_back(tx, key); });
+            run_aside(self, "giving a guess back",
+                      [key = attempt.key](transaction& tx) { budgets::store::give_back(tx, key); });
             answer.deliver(to_error(describe(error)));
           });
 }
@@ -156,18 +157,20 @@ promise<done> handle(self_pointer self, const confirm_token& command) {
 promise<ticket> handle(self_pointer self, const create_ticket& command) {
   ticket made{.value = secret{crypto::to_hex(crypto::random_bytes(16))}};
   return transact(self, self->state.context.database,
-                  [=, session = command.caller.session, now = self->state.context.now()](transaction& tx) {
-                    store::keep_ticket(tx, session, made.value, now + made.lifetime, now);
+                  [=, terms = self->state.with.terms, session = command.caller.session,
+                   now = self->state.context.now()](transaction& tx) {
+                    store::keep_ticket(tx, *terms, session, made, now);
                     return made;
                   });
 }
 
 promise<session_view> handle(self_pointer self, const redeem_ticket& command) {
-  return transact(self, self->state.context.database, [=, now = self->state.context.now()](transaction& tx) {
-    auto session = store::redeem_ticket(tx, command.ticket, now);
-    if (!session) fail(ec::forbidden, "Invalid or expired ticket", "INVALID_TICKET");
-    return *session;
-  });
+  return transact(self, self->state.context.database,
+                  [=, terms = self->state.with.terms, now = self->state.context.now()](transaction& tx) {
+                    auto session = store::redeem_ticket(tx, *terms, command.ticket, now);
+                    if (!session) fail(ec::forbidden, "Invalid or expired ticket", "INVALID_TICKET");
+                    return *session;
+                  });
 }
 
 void handle(self_pointer self, const sweep&) {

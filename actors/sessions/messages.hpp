@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 /// How somebody proves who they are, and for how long we believe it.
 namespace backstay::sessions {
@@ -25,12 +26,15 @@ struct account {
   std::string login;
   std::optional<std::string> email;
   backstay::role role = role::viewer;
-  bool is_active = false;
+  bool is_active = false; ///< may sign in: confirmed, neither locked nor deleted
   bool is_email_verified = false;
+  bool has_password = false;
+  bool has_second_factor = false;
+  std::vector<std::string> linked_providers; ///< whose accounts sign in to this one, in alphabetical order
   std::optional<std::int64_t> telegram_id;
-  std::optional<std::string> display_name;
+  std::optional<std::string> display_name, bio, avatar_url;
   std::string locale;
-  timestamp created_at;
+  timestamp created_at, updated_at;
   std::optional<timestamp> last_login_at;
   bool operator==(const account&) const = default;
 };
@@ -67,11 +71,15 @@ struct session_view {
   bool operator==(const session_view&) const = default;
 };
 
+/// How a sign-in ends, whatever the way: with a session, or with the demand for the second factor.
 struct signed_in {
   sessions::account account;
   access_grant grant;
   secret refresh_token;
   bool is_new = false; ///< registered by this very request
+  /// The account has a second factor, and there is no session yet: to be shown with a code within 5 minutes. Grant and
+  /// refresh token are empty then.
+  std::optional<secret> second_step;
 };
 
 /// Errors: `unauthenticated` for unknown user, wrong password, inactive or unverified account alike;

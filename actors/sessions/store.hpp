@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/accounts/store.hpp"
+#include "actors/budgets/store.hpp"
 #include "actors/kernel/clock.hpp"
 #include "actors/kernel/database.hpp"
 #include "actors/kernel/outcome.hpp"
@@ -11,16 +12,16 @@
 #include <optional>
 #include <string>
 
-/// Sessions, their refresh tokens, codes by mail, tickets and the counters of guesses. Whatever ends or changes a
-/// session is announced to every node by NOTIFY on `sessions`: "session:<id>" or "account:<id>".
+/// Sessions and their refresh tokens, and the ways to them: passwords, mailed codes, tickets. Whatever ends or changes
+/// a session is announced to every node by NOTIFY on `sessions`: "session:<id>" or "account:<id>".
 namespace backstay::sessions::store {
 
 /// What the settings say about all this. Shared by every job, never changed.
 struct terms {
   keyring keys;
   sessions::lifetimes lifetimes{};
-  budget guesses = guess_budget;
-  budget mails = mail_budget;
+  budgets::budget guesses = budgets::guess_budget;
+  budgets::budget mails = budgets::mail_budget;
 };
 using terms_ptr = std::shared_ptr<const terms>;
 
@@ -38,19 +39,33 @@ outcome<attempt> reserve_guess(transaction& tx, const terms& terms, const std::s
 /// 0 if this one may go on.
 std::chrono::seconds reserve_mail(transaction& tx, const terms& terms, const std::string& address, timestamp now);
 
-/// A guess was right, or was never checked.
-void give_back(transaction& tx, const std::string& key);
-
 struct opening {
   sessions::account account;
   std::optional<sessions::device> device;
   bool remember = false;
   backstay::origin origin;
-  bool is_new = false; ///< registered by this very request
+  bool is_new = false;     ///< registered by this very request
+  bool is_rotating = true; ///< its refresh token changes with each use
+  std::string way;         ///< how they proved who they are, for the audit trail: "password", "magic_link"
+  bool has_shown_second_factor = false;
 };
 
-/// Opens a session, and keeps what the device says about itself.
+/// How every sign-in ends, once the account is known: opens a session, and keeps what the device says about itself; or,
+/// if the account has a second factor that was not shown yet, asks for that. Recorded in the audit trail.
+/// Errors: `unauthenticated` when the account may not sign in.
 signed_in open(transaction& tx, const terms& terms, const opening& what, timestamp now);
+
+inline constexpr std::chrono::minutes second_step_lifetime{5};
+inline constexpr int second_step_tries = 5;
+
+/// The sign-in that waits for its second factor, found by what `open` gave as `second_step`. Counts the try; nothing if
+/// it never was, was finished, has expired or was tried too often.
+std::optional<opening> examine_second_step(transaction& tx, const terms& terms, const secret& second_step,
+                                           timestamp now);
+
+/// The second factor was right: uses `second_step` up and opens the session. Nothing if another did so first.
+std::optional<signed_in> finish_second_step(transaction& tx, const terms& terms, const secret& second_step,
+                                            opening what, timestamp now);
 
 /// The second half of a sign-in, after the password of `attempt` was found right. The fault is `unauthenticated`: the
 /// account changed meanwhile.
@@ -63,6 +78,11 @@ outcome<signed_in> refresh(transaction& tx, const terms& terms, const refresh_to
 
 /// Nothing happens if it has ended already.
 void revoke(transaction& tx, const session_id& session, timestamp now);
+
+/// Ends every session of the account, but for `except`. Returns how many were open. Whoever stands at another node hears
+/// of it by NOTIFY; this node's cache is the caller's business.
+std::int64_t revoke_all(transaction& tx, const account_id& account, const std::optional<session_id>& except,
+                        timestamp now);
 
 /// Nothing if it ended or never was. Errors: `forbidden` when the account is deactivated.
 std::optional<session_view> view(transaction& tx, const session_id& session, timestamp now);
@@ -80,10 +100,10 @@ outcome<signed_in> verify_code(transaction& tx, const terms& terms, const sessio
 outcome<code_sent> resend_code(transaction& tx, const terms& terms, const std::string& address, timestamp now);
 
 /// Errors: `unauthenticated` when the session has ended.
-void keep_ticket(transaction& tx, const session_id& session, const secret& ticket, timestamp expires_at, timestamp now);
+void keep_ticket(transaction& tx, const terms& terms, const session_id& session, const ticket& made, timestamp now);
 
 /// Uses the ticket up. Nothing if it is not there, expired, or its session has ended.
-std::optional<session_view> redeem_ticket(transaction& tx, const secret& ticket, timestamp now);
+std::optional<session_view> redeem_ticket(transaction& tx, const terms& terms, const secret& ticket, timestamp now);
 
 /// Removes what no answer depends on any more; a limited number of rows a call.
 void forget_stale(transaction& tx, timestamp now);

@@ -101,6 +101,12 @@ struct reply {
 struct empty_reply {
   int status;
 };
+
+/// What an answer needs beside its body.
+template <class Decorate>
+struct decoration {
+  Decorate decorate;
+};
 struct alias {
   const char* path;
 };
@@ -151,6 +157,11 @@ template <class Message>
 constexpr auto from_origin(origin Message::*member) {
   return part::known<Message, origin>{member, false, false, false};
 }
+/// The token of `Authorization: Bearer …`, whatever it is; empty without one. For tokens that are no session.
+template <class Message>
+constexpr auto from_bearer(secret Message::*member) {
+  return part::known<Message, secret>{member, false, false, false};
+}
 /// The claim of an Idempotency-Key, when one was sent; makes the endpoint honour it.
 template <class Message>
 constexpr auto from_idempotency_key(std::optional<claim_id> Message::*member) {
@@ -179,6 +190,11 @@ constexpr auto answers(int status, Form form, const char* doc = "Done") {
   return part::reply<Form>{status, form, doc};
 }
 constexpr part::empty_reply answers_nothing(int status) { return {status}; }
+/// `decorate(const Message::reply&, const exchange&, response&)` adds headers to the answer, such as cookies.
+template <class Decorate>
+constexpr auto decorated_by(Decorate decorate) {
+  return part::decoration<Decorate>{decorate};
+}
 constexpr part::alias also(const char* path) { return {path}; }
 constexpr part::body_limit body_up_to(std::size_t bytes) { return {bytes}; }
 /// Documents an error beyond those that every endpoint may give.
@@ -357,6 +373,7 @@ void read_part(const part::known<Message, T>& p, const input& in, Message& out, 
   else if constexpr (std::is_same_v<T, origin>) out.*p.member = origin_of(in.x);
   else if constexpr (std::is_same_v<T, std::optional<claim_id>>) out.*p.member = in.x.claim;
   else if constexpr (std::is_same_v<T, std::string>) out.*p.member = std::string{in.x.in().body};
+  else if constexpr (std::is_same_v<T, secret>) out.*p.member = secret{std::string{in.x.in().bearer()}};
   else
     for (auto& [name, value] : in.x.in().headers) (out.*p.member).emplace_back(to_lower(name), value);
 }
@@ -386,11 +403,16 @@ Message read_message(const endpoint<Message, Parts...>& declared, const input& i
 
 template <class E, class Reply>
 void send_reply(const E& declared, exchange& x, const Reply& reply) {
+  response out;
   declared.for_each([&]<class Part>(const Part& p) {
-    if constexpr (std::is_same_v<Part, part::empty_reply>) x.answer({.status = p.status, .content_type = {}});
+    if constexpr (std::is_same_v<Part, part::empty_reply>) out = {.status = p.status, .content_type = {}};
     else if constexpr (part::is_reply<Part>)
-      x.answer({.status = p.status, .body = to_json_text(reply, p.form, rendering{x.context().tokens})});
+      out = {.status = p.status, .body = to_json_text(reply, p.form, rendering{x.context().tokens})};
   });
+  declared.for_each([&](const auto& p) {
+    if constexpr (requires { p.decorate; }) p.decorate(reply, x, out);
+  });
+  x.answer(std::move(out));
 }
 
 /// An endpoint that needs no actor: `respond` finds the reply in what the exchange has at hand.

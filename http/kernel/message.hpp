@@ -25,6 +25,12 @@ struct request {
       if (equal_ignoring_case(key, name)) return value;
     return {};
   }
+
+  /// The token of `Authorization: Bearer …` (RFC 6750, 2.1); empty without one.
+  std::string_view bearer() const {
+    auto value = header("Authorization");
+    return equal_ignoring_case(value.substr(0, 7), "Bearer ") ? trim(value.substr(7)) : std::string_view{};
+  }
 };
 
 struct response {

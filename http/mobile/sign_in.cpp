@@ -28,10 +28,7 @@ constexpr shape device{
     field("push_token", &sessions::device::push_token, length(0, 512)),
 };
 
-/// Flat tokens, the same again in `tokens`, and the account.
-constexpr auto session = extend(tokens, field("user", &signed_in::account, account),
-                                field(
-                                    "tokens", [](const signed_in& s) -> const signed_in& { return s; }, tokens));
+constexpr auto session = signed_in_shape(tokens, account);
 
 constexpr shape mobile_account{
     field("id", &sessions::account::id),
@@ -45,11 +42,7 @@ constexpr shape mobile_account{
     field("is_email_verified", &sessions::account::is_email_verified),
 };
 
-constexpr auto mobile_session =
-    extend(mobile_tokens,
-           field(
-               "tokens", [](const signed_in& s) -> const signed_in& { return s; }, mobile_tokens),
-           field("user", &signed_in::account, mobile_account), field("is_new_user", &signed_in::is_new));
+constexpr auto mobile_session = signed_in_shape(mobile_tokens, mobile_account);
 
 template <class Member>
 auto of_session(const accounts::registered& r, Member member) {

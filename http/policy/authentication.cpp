@@ -13,13 +13,6 @@ void go_without(const exchange_ptr& x, fault why, const std::function<void()>& t
 
 fault rejected(const char* text) { return {.code = ec::unauthenticated, .message = text}; }
 
-/// The token of `Authorization: Bearer …`; empty without one.
-std::string_view bearer_of(const request& in) {
-  auto header = in.header("Authorization");
-  if (!equal_ignoring_case(header.substr(0, 7), "Bearer ")) return {};
-  return trim(header.substr(7));
-}
-
 /// The first use of a new access token ends the time in which its parent refresh token may be repeated (ruling 6).
 void note_use(services& context, const sessions::session_view& session, const std::string& token_id) {
   if (session.token_used || session.token_id != token_id) return;
@@ -62,7 +55,7 @@ void load(const exchange_ptr& x, const sessions::access_grant& grant, std::funct
 
 void authenticate(const exchange_ptr& x, std::function<void()> then) {
   if (x->route->needs.ignores_session()) return then();
-  auto token = bearer_of(x->in());
+  auto token = x->in().bearer();
   if (token.empty()) return go_without(x, rejected("Not authenticated"), then);
   auto read = x->context().tokens.read(token);
   if (read.verdict != access_tokens::verdict::valid) return go_without(x, rejected("Invalid or expired token"), then);

@@ -29,7 +29,7 @@ hashing::hashing_actor::behavior_type hasher_of(std::shared_ptr<scripted_hashing
 struct fixture : scene {
   accounts_actor start(bool registration_enabled = true) {
     auto terms = std::make_shared<const sessions::store::terms>(
-        sessions::store::terms{.keys = sessions::keyring{{secret{std::string(32, 'k')}}}});
+        sessions::store::terms{.keys = keyring{{secret{std::string(32, 'k')}}}});
     return on_stage(
         sys.spawn(accounts::accounts, context,
                   accounts_dependencies{on_stage(sys.spawn(hasher_of, hashing)), terms, registration_enabled}));

@@ -1,5 +1,6 @@
 #define CAF_SUITE sessions
 
+#include "actors/codes/rules.hpp"
 #include "actors/sessions/actor.hpp"
 #include "actors/sessions/rules.hpp"
 #include "tests/actors/scene.hpp"
@@ -100,56 +101,6 @@ CAF_TEST(refreshing follows the parent rule) {
   CAF_CHECK(judge(state, "parent", moment(30) + 1us) == refresh_verdict::replay);
 }
 
-CAF_TEST(a code fits its address and our keys alone) {
-  secret code{"012345"};
-  auto hash = code_hash(old_keys, "bob@example.org", code);
-  CAF_CHECK(code_matches(keys, "bob@example.org", code, hash));
-  CAF_CHECK(!code_matches(keys, "ann@example.org", code, hash));
-  CAF_CHECK(!code_matches(keys, "bob@example.org", secret{"012346"}, hash));
-  CAF_CHECK(!code_matches(other_keys, "bob@example.org", code, hash));
-  CAF_CHECK(!code_matches(keys, "bob@example.org", code, std::nullopt));
-}
-
-CAF_TEST(tries of a code are counted) {
-  code_record record{.hash = "hash", .started_at = moment(0)};
-  for (int i = 1; i < code_tries; ++i) CAF_CHECK(judge(record, false, moment(i)) == code_verdict::wrong);
-  auto at_the_last = record;
-  CAF_CHECK(judge(at_the_last, true, moment(9)) == code_verdict::right);
-  CAF_CHECK(judge(record, false, moment(9)) == code_verdict::exhausted);
-  CAF_CHECK(judge(record, true, moment(10)) == code_verdict::dead);
-  CAF_CHECK(judge(record, false, moment(10)) == code_verdict::dead);
-}
-
-CAF_TEST(only who knows a code hears that it is late or done) {
-  code_record late{.hash = "hash", .started_at = moment(0)}, consumed = late, wrong = late;
-  consumed.is_consumed = true;
-  auto end = moment(0) + code_lifetime;
-  CAF_CHECK(judge(late, true, end - 1us) == code_verdict::right);
-  CAF_CHECK(judge(late, true, end) == code_verdict::expired);
-  CAF_CHECK(judge(consumed, true, end) == code_verdict::consumed);
-  CAF_CHECK(judge(consumed, false, end - 1us) == code_verdict::wrong);
-  CAF_CHECK(judge(wrong, false, end) == code_verdict::wrong);
-  CAF_CHECK(!wrong.hash && wrong.started_at == end && wrong.failures == 1);
-}
-
-CAF_TEST(resends are counted) {
-  resend_record record{.window_started_at = moment(-100), .last_at = moment(-100)};
-  auto next = [&](std::int64_t now) { return count_resend(record, moment(now)); };
-  auto first = next(0);
-  CAF_CHECK(first.resends_remaining == 2 && first.next_resend_available_at == moment(30));
-  try {
-    next(29);
-    CAF_ERROR("too early");
-  } catch (const fault_error& error) {
-    CAF_CHECK(error.what_failed.code == ec::too_many && error.what_failed.retry_after == 1s);
-    CAF_CHECK_EQUAL(error.what_failed.details.at(0).second, '"' + to_rfc3339(moment(30)) + '"');
-  }
-  CAF_CHECK(next(30).resends_remaining == 1);
-  auto last = next(60);
-  CAF_CHECK(last.resends_remaining == 0 && last.next_resend_available_at == moment(3600));
-  CAF_CHECK(next(3600).resends_remaining == 2);
-}
-
 CAF_TEST_FIXTURE_SCOPE(sessions_tests, fixture)
 
 CAF_TEST(the right password signs in) {
@@ -229,8 +180,8 @@ CAF_TEST(a verified code drops the account from the cache) {
 }
 
 CAF_TEST(a wrong code tells how many tries are left) {
-  code_record record{.failures = 2};
-  database.returns(outcome<signed_in>{code_fault(code_verdict::wrong, record)});
+  database.returns(outcome<signed_in>{
+      codes::fault_of(codes::verdict::wrong, codes::purpose::verification, codes::record{.failures = 2})});
   auto refusal = fault_of(actor, verify_code{.email = "bob@example.org", .code = secret{"123456"}});
   CAF_CHECK(refusal.code == ec::refused);
   CAF_CHECK_EQUAL(refusal.name, "OTP_INVALID");

@@ -22,14 +22,13 @@ namespace {
 /// The three domains with real threads, hashes and database, as a server runs them but for their guardians.
 struct server : commerce_database {
   server() {
-    outbox::store::seal_with({key});
+    outbox::store::seal_with(keyring{{key}});
     domain_context context{pulse, std::make_shared<domain_clock>(), {}};
     context.database = start<database_actor>(
         [&](auto* parent) { return spawn_database(parent, pulse, {.url = scratch.url(), .pool = {.workers = 4}}); });
     auto hashing =
         start<hashing::hashing_actor>([&](auto* parent) { return hashing::spawn_hashing(parent, pulse, 2, 100); });
-    auto terms =
-        std::make_shared<const sessions::store::terms>(sessions::store::terms{.keys = sessions::keyring{{key}}});
+    auto terms = std::make_shared<const sessions::store::terms>(sessions::store::terms{.keys = keyring{{key}}});
     accounts = start<accounts::accounts_actor>([&](auto* parent) {
       return accounts::spawn_accounts(parent, context, {hashing, terms, true});
     });

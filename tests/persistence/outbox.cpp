@@ -20,7 +20,7 @@ namespace {
 const std::vector<secret> keys{secret{std::string(32, 'k')}};
 
 struct fixture : commerce_database {
-  fixture() { store::seal_with(keys); }
+  fixture() { store::seal_with(keyring{keys}); }
 
   bool add(const outbox::work& what, const std::string& deduplication = {}, timestamp when = moment(0)) {
     return commit([&](transaction& tx) { return store::enqueue(tx, what, when, deduplication); });
@@ -78,11 +78,11 @@ CAF_TEST(a code is unreadable in the row and emptied once the mail is sent) {
 
 CAF_TEST(an older key still opens and an unknown one buries the entry only) {
   add(letter());
-  store::seal_with({secret{std::string(32, 'n')}, keys[0]});
+  store::seal_with(keyring{{secret{std::string(32, 'n')}, keys[0]}});
   auto entries = claim(moment(0));
   CAF_REQUIRE_EQUAL(entries.size(), 1u);
   CAF_CHECK_EQUAL(std::get<outbox::mail_work>(entries[0].work).code.reveal(), "123456");
-  store::seal_with({secret{std::string(32, 'x')}});
+  store::seal_with(keyring{{secret{std::string(32, 'x')}}});
   add(settlement(1));
   auto later = claim(moment(120));
   CAF_REQUIRE_EQUAL(later.size(), 1u);

@@ -55,7 +55,7 @@ struct performances {
 /// Real actors on real threads and a real database; mail, payments and panel are played.
 struct fixture : commerce_database {
   fixture() {
-    outbox::store::seal_with({secret{std::string(32, 'k')}});
+    outbox::store::seal_with(keyring{{secret{std::string(32, 'k')}}});
     starter = system.spawn([this](caf::event_based_actor* self) -> caf::behavior {
       pool = spawn_database(self, make_pulse("database"), {.url = scratch.url(), .pool = {4, 1000, 3000ms}});
       started.push_back(pool);

@@ -1,5 +1,6 @@
 #define CAF_SUITE persistence_sessions
 
+#include "actors/codes/store.hpp"
 #include "actors/sessions/store.hpp"
 
 #include "actors/outbox/store.hpp"
@@ -32,7 +33,7 @@ struct listener : pqxx::notification_receiver {
 
 struct fixture : commerce_database {
   fixture() {
-    outbox::store::seal_with({new_key});
+    outbox::store::seal_with(keyring{{new_key}});
     what.logins = {"bob"};
     what.email = "Bob@example.org";
     what.password_hash = "hash";
@@ -115,7 +116,7 @@ struct fixture : commerce_database {
   }
 
   accounts::store::new_account what;
-  store::terms terms{.keys = sessions::keyring{{new_key, old_key}}};
+  store::terms terms{.keys = keyring{{new_key, old_key}}};
 };
 
 secret wrong_of(const secret& code) { return secret{code.reveal() == "000000" ? "000001" : "000000"}; }
@@ -238,13 +239,13 @@ CAF_TEST(parallel doubles get the same pair) {
 }
 
 CAF_TEST(tokens live through a change of keys) {
-  terms.keys = sessions::keyring{{old_key}};
+  terms.keys = keyring{{old_key}};
   auto first = open();
   auto second = refresh(first.refresh_token, moment(1));
-  terms.keys = sessions::keyring{{new_key, old_key}};
+  terms.keys = keyring{{new_key, old_key}};
   CAF_CHECK(refresh(first.refresh_token, moment(2)).refresh_token == second.refresh_token);
   auto third = refresh(second.refresh_token, moment(3));
-  terms.keys = sessions::keyring{{new_key}};
+  terms.keys = keyring{{new_key}};
   CAF_CHECK(refresh(third.refresh_token, moment(4)).grant.session == first.grant.session);
   auto read = try_refresh(second.refresh_token, moment(4));
   CAF_CHECK(std::get<fault>(read).code == ec::malformed);
@@ -292,7 +293,7 @@ CAF_TEST(slow guesses are limited by the hour alone) {
 CAF_TEST(a guess given back does not count) {
   for (int i = 0; i < 30; ++i) {
     auto taken = commit([&](transaction& tx) { return store::reserve_guess(tx, terms, "nobody", moment(i)); });
-    commit([&](transaction& tx) { store::give_back(tx, value_of(taken).key); });
+    commit([&](transaction& tx) { budgets::store::give_back(tx, value_of(taken).key); });
   }
   CAF_CHECK_EQUAL(guess("nobody", moment(30)), 0);
 }
@@ -345,8 +346,8 @@ CAF_TEST(no code is in the database) {
   auto rows = commit([&](transaction& tx) {
     return sql::get<std::string>((*tx.first("SELECT code_hash FROM verification_codes"))[0]);
   });
-  CAF_CHECK_EQUAL(rows, sessions::code_hash(terms.keys, "bob@example.org", code));
-  CAF_CHECK(rows != sessions::code_hash(sessions::keyring{{old_key}}, "bob@example.org", code));
+  CAF_CHECK_EQUAL(rows, codes::hash_of(terms.keys, codes::purpose::verification, "bob@example.org", code));
+  CAF_CHECK(rows != codes::hash_of(keyring{{old_key}}, codes::purpose::verification, "bob@example.org", code));
 }
 
 CAF_TEST(wrong codes are counted and the fifth kills the code) {
@@ -422,14 +423,53 @@ CAF_TEST(of 64 parallel tries with the right code one wins) {
   CAF_CHECK_EQUAL(told_consumed.load(), 63);
 }
 
+CAF_TEST(an account with a second factor gets no session by the first step) {
+  auto who = create_account();
+  who.has_second_factor = true;
+  sessions::device phone{.device_id = "d", .platform = sessions::platform::android, .push_token = "push"};
+  auto asked = open({.account = who, .device = phone, .remember = true, .is_rotating = false, .way = "password"});
+  CAF_REQUIRE(asked.second_step);
+  CAF_CHECK(asked.refresh_token.empty());
+  auto examine = [&](timestamp when) {
+    return commit([&](transaction& tx) { return store::examine_second_step(tx, terms, *asked.second_step, when); });
+  };
+  auto finish = [&](timestamp when) {
+    return commit([&](transaction& tx) {
+      return store::finish_second_step(tx, terms, *asked.second_step, {.account = who, .way = "password"}, when);
+    });
+  };
+  auto pending = examine(moment(1));
+  CAF_REQUIRE(pending);
+  CAF_CHECK(pending->account.id == who.id && pending->device == phone && pending->remember && !pending->is_rotating);
+  for (int i = 1; i < store::second_step_tries; ++i) CAF_CHECK(examine(moment(2)));
+  CAF_CHECK(!examine(moment(3)));
+  std::atomic<int> sessions{0};
+  in_parallel(16, [&] {
+    if (auto result = finish(moment(4))) sessions += !result->refresh_token.empty();
+  });
+  CAF_CHECK_EQUAL(sessions.load(), 1);
+}
+
+CAF_TEST(all sessions but one are revoked) {
+  auto who = create_account();
+  auto mine = open({.account = who}), other = open({.account = who}), third = open({.account = who});
+  auto revoke_all = [&](std::optional<session_id> except) {
+    return commit([&](transaction& tx) { return store::revoke_all(tx, who.id, except, moment(1)); });
+  };
+  CAF_CHECK_EQUAL(revoke_all(mine.grant.session), 2);
+  CAF_CHECK(view(mine.grant.session, moment(2)) && !view(other.grant.session, moment(2)));
+  CAF_CHECK_EQUAL(revoke_all(std::nullopt), 1);
+  CAF_CHECK(!view(mine.grant.session, moment(2)) && is_refused(third.refresh_token, moment(2)));
+}
+
 CAF_TEST(a ticket is redeemed once) {
   auto session = open();
-  secret ticket{"0123456789abcdef0123456789abcdef"};
+  sessions::ticket made{.value = secret{"0123456789abcdef0123456789abcdef"}};
   auto keep = [&](timestamp now) {
-    commit([&](transaction& tx) { store::keep_ticket(tx, session.grant.session, ticket, now + 30s, now); });
+    commit([&](transaction& tx) { store::keep_ticket(tx, terms, session.grant.session, made, now); });
   };
   auto redeem = [&](timestamp now) {
-    return commit([&](transaction& tx) { return store::redeem_ticket(tx, ticket, now); });
+    return commit([&](transaction& tx) { return store::redeem_ticket(tx, terms, made.value, now); });
   };
   CAF_CHECK(!redeem(moment(0)));
   keep(moment(0));
@@ -448,12 +488,13 @@ CAF_TEST(what is stale is removed and nothing else) {
   auto session = open();
   issue_code(session.account, moment(0));
   guess("bob", moment(0));
-  commit(
-      [&](transaction& tx) { store::keep_ticket(tx, session.grant.session, secret{"ticket"}, moment(30), moment(0)); });
+  commit([&](transaction& tx) {
+    store::keep_ticket(tx, terms, session.grant.session, {.value = secret{"ticket"}}, moment(0));
+  });
   auto rows_after = [&](timestamp when) {
     return commit([&](transaction& tx) {
       store::forget_stale(tx, when);
-      return sql::get<std::string>((*tx.first("SELECT concat_ws(' ', (SELECT count(*) FROM tickets), "
+      return sql::get<std::string>((*tx.first("SELECT concat_ws(' ', (SELECT count(*) FROM one_time_proofs), "
                                               "(SELECT count(*) FROM budgets), (SELECT count(*) FROM "
                                               "verification_codes), (SELECT count(*) FROM sessions))"))[0]);
     });
