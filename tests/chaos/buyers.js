@@ -5,23 +5,10 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { eventually, password } from "../e2e/server.js";
-import { is_repeatable, patience_ms } from "./house.js";
+import { is_repeatable, patience_ms, persist } from "./house.js";
 
 const day = 24 * 3600;
 const plan = { name: "Basic Monthly", seconds: 30 * day, cents: 499 };
-
-/** What a client does: repeats what was not done or is unknown, also when nobody is there. */
-async function persist(call) {
-  for (const end = Date.now() + 120_000; Date.now() < end; await sleep(50)) {
-    try {
-      const answer = await call();
-      if (!is_repeatable(answer) && answer.body?.error?.code !== "IDEMPOTENCY_KEY_IN_USE") return answer;
-    } catch {
-      // the server was killed
-    }
-  }
-  throw new Error("a buyer lost patience");
-}
 
 let people = 0;
 

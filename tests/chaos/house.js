@@ -27,6 +27,19 @@ export const is_repeatable = ({ status }) => status === 503 || status === 504;
 /** Every call is answered within this: the gateway's 5 s, and a busy machine. */
 export const patience_ms = 6000;
 
+/** What a client does: repeats what was not done or is unknown, also when nobody is there. */
+export async function persist(call) {
+  for (const end = Date.now() + 120_000; Date.now() < end; await sleep(50)) {
+    try {
+      const answer = await call();
+      if (!is_repeatable(answer) && answer.body?.error?.code !== "IDEMPOTENCY_KEY_IN_USE") return answer;
+    } catch {
+      // the server was killed
+    }
+  }
+  throw new Error("a client lost patience");
+}
+
 /** The rows that psql prints, each a list of texts. */
 async function psql(url, statement) {
   const argv = ["-XqAt", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-c", statement, url];
