@@ -20,9 +20,9 @@ worker_actor<password_job>::behavior_type hasher() {
 caf::actor spawn_hashing(caf::scheduled_actor* parent, vitals_ptr pulse, std::size_t threads, std::size_t queue) {
   if (sodium_init() < 0) throw std::runtime_error{"libsodium cannot start"}; // also picks the fastest implementation
   auto hire = [](caf::scheduled_actor* pool) { return pool->spawn<caf::detached>(hasher); };
-  return caf::actor_cast<caf::actor>(parent->spawn(pool<password_job>::behave, pulse,
-                                                   pool_options{.workers = threads, .queue = queue},
-                                                   pool<password_job>::hire_function{hire}));
+  return caf::actor_cast<caf::actor>(parent->spawn(
+      pool<password_job>::behave, pulse, pool_options{.workers = threads, .queue = queue, .refusal = ec::too_many},
+      pool<password_job>::hire_function{hire}));
 }
 
 } // namespace backstay::hashing

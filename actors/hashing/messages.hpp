@@ -26,7 +26,7 @@ struct password_job {
   std::string against;
 };
 
-/// Errors: `overloaded` when the queue is full.
+/// Errors: `too_many` when the queue is full: whoever signs in is to come back a little later (429).
 using hashing_actor = caf::typed_actor<answers<password_job>>;
 
 } // namespace backstay::hashing

@@ -9,7 +9,8 @@ namespace backstay::hashing {
 /// Errors: `overloaded` when there is no memory for it.
 std::string hash_password(const secret& password);
 
-/// Never matches an unreadable `hash`. A match whose hash is outdated comes with a new one.
+/// Also knows bcrypt (`$2a$`, `$2b$`, `$2y$`), which accounts from elsewhere may come with. Never matches an unreadable
+/// `hash`. A match whose hash is outdated comes with a new one.
 verdict check_password(const secret& password, const std::string& hash);
 
 } // namespace backstay::hashing

@@ -19,8 +19,9 @@ using worker_actor = caf::typed_actor<answers<Job>>;
 
 struct pool_options {
   std::size_t workers = 4;
-  std::size_t queue = 1000;                 ///< jobs that may wait; beyond that `ec::overloaded`
+  std::size_t queue = 1000;                 ///< jobs that may wait
   std::chrono::milliseconds deadline{3000}; ///< for one job once a worker has it, and the most that it waits for one
+  ec refusal = ec::overloaded; ///< of a job that finds the queue full, or has waited too long: it was not executed
 };
 
 /// Wakes the pool to look for overdue jobs and to hire again.
@@ -28,7 +29,7 @@ struct look_around {};
 
 /// A pull pool: a job waits here until a worker is free, and this actor holds the asker's promise, so that a worker
 /// that dies loses nothing. A worker past its deadline is abandoned (its asker gets `ec::timeout`: the outcome is
-/// unknown) and replaced; a job that waited too long was not executed (`ec::overloaded`). Even a pool that dies answers
+/// unknown) and replaced; a job that waited too long is refused. Even a pool that dies answers
 /// all its jobs, so that its askers need no timeout: CAF keeps each until its time, answered or not.
 template <class Job>
 struct pool_state {
@@ -104,7 +105,7 @@ private:
     if (!state.idle.empty()) start(self, job, answer);
     else if (state.queue.size() < state.options.queue)
       state.queue.push_back({job, answer, self->clock().now() + state.options.deadline});
-    else answer.deliver(pool_state<Job>::not_executed(ec::overloaded));
+    else answer.deliver(pool_state<Job>::not_executed(state.options.refusal));
     return answer;
   }
 
@@ -172,7 +173,7 @@ private:
   static void refuse_overdue(self_pointer self, caf::actor_clock::time_point now) {
     auto& queue = self->state.queue;
     for (; !queue.empty() && queue.front().until <= now; queue.pop_front())
-      queue.front().answer.deliver(pool_state<Job>::not_executed(ec::overloaded));
+      queue.front().answer.deliver(pool_state<Job>::not_executed(self->state.options.refusal));
     show_load(self);
   }
 

@@ -56,6 +56,23 @@ CAF_TEST(an outdated hash is replaced once its password is known) {
   CAF_CHECK(check_password(secret{"wrong"}, weak.data()).hash.empty());
 }
 
+// The hash is of `correct horse battery staple` at cost 4, made by Python's crypt.
+CAF_TEST(a bcrypt hash from elsewhere is understood and replaced) {
+  std::string hash = "$2b$04$abcdefghijklmnopqrstuu7EJV7kdjBBQxyb0HjTh9KS7.Lah/6CG";
+  for (auto kind : {"$2b$", "$2y$"}) {
+    hash.replace(0, 4, kind);
+    auto right = check_password(password, hash);
+    CAF_CHECK(right.matches);
+    CAF_CHECK(check_password(password, right.hash).matches);
+    CAF_CHECK(right.hash.starts_with("$argon2id$"));
+  }
+  CAF_CHECK(!check_password(secret{"wrong"}, hash).matches);
+  CAF_CHECK(!check_password(secret{password.reveal() + std::string(1, '\0')}, hash).matches);
+  hash.back() = hash.back() == '.' ? 'O' : '.';
+  CAF_CHECK(!check_password(password, hash).matches);
+  CAF_CHECK(!check_password(password, "$2b$99$" + std::string(53, 'a')).matches);
+}
+
 CAF_TEST_FIXTURE_SCOPE(hashing_tests, scene)
 
 CAF_TEST(a worker hashes and checks) {
@@ -67,12 +84,12 @@ CAF_TEST(a worker hashes and checks) {
 
 CAF_TEST(a full queue refuses at once) {
   pool<password_job>::hire_function hire = [](caf::scheduled_actor* parent) { return parent->spawn(idler); };
-  auto hashing = on_stage(caf::actor_cast<hashing_actor>(
-      sys.spawn(pool<password_job>::behave, pulse, pool_options{.workers = 1, .queue = 1}, hire)));
+  auto hashing = on_stage(caf::actor_cast<hashing_actor>(sys.spawn(
+      pool<password_job>::behave, pulse, pool_options{.workers = 1, .queue = 1, .refusal = ec::too_many}, hire)));
   self->send(hashing, password_job{.password = password}); // runs
   self->send(hashing, password_job{.password = password}); // waits
   auto refusal = fault_of(hashing, password_job{.password = password});
-  CAF_CHECK(refusal.code == ec::overloaded && refusal.retry_after.count() > 0);
+  CAF_CHECK(refusal.code == ec::too_many && refusal.retry_after.count() > 0);
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()
