@@ -1,17 +1,20 @@
-// Sends one GET again and again over kept-alive connections of loopback, and checks that every answer is a 200.
+// Sends the request on its standard input again and again over kept-alive connections of loopback.
 //
-//   load PORT PATH AUTHORIZATION CONNECTIONS SECONDS RATE
+//   load PORT CONNECTIONS SECONDS RATE <REQUEST
 //
 // RATE 0: closed loop, each connection asks again as soon as it is answered. Otherwise that many requests a second are
 // due, evenly spaced, whether or not the server keeps up; latency counts from the moment a request was due, so that a
 // stall is felt by all that should have been sent meanwhile ("coordinated omission").
 //
-// Prints one line of JSON: answers, bad (not 200, or lost), seconds, and in microseconds p50 and p99.
+// Prints one line of JSON: how many answers of each status, seconds, and in microseconds p50 and p99 of the 200s.
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <iostream>
+#include <iterator>
+#include <map>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -88,9 +91,12 @@ public:
       std::nth_element(latencies_.begin(), place, latencies_.end());
       return std::chrono::duration<double, std::micro>(*place).count();
     };
-    std::printf(R"({"answers": %zu, "bad": %zu, "seconds": %.6f, "p50": %.1f, "p99": %.1f})"
+    std::string statuses;
+    for (auto& [status, count] : statuses_)
+      statuses += (statuses.empty() ? "" : ", ") + ('"' + status + "\": " + std::to_string(count));
+    std::printf(R"({"statuses": {%s}, "seconds": %.6f, "p50": %.1f, "p99": %.1f})"
                 "\n",
-                latencies_.size(), bad_, std::chrono::duration<double>(ended_ - begun_).count(), at(0.5), at(0.99));
+                statuses.c_str(), std::chrono::duration<double>(ended_ - begun_).count(), at(0.5), at(0.99));
   }
 
 private:
@@ -131,8 +137,9 @@ private:
     auto length = answer_length(c.received);
     if (length == 0) return;
     if (length != c.received.size()) throw std::runtime_error{"more came than one answer"};
-    bad_ += !c.received.starts_with("HTTP/1.1 200 ");
-    latencies_.push_back(clock_type::now() - c.due);
+    auto status = c.received.substr(std::string_view{"HTTP/1.1 "}.size(), 3);
+    ++statuses_[status];
+    if (status == "200") latencies_.push_back(clock_type::now() - c.due);
     c.received.clear();
     c.busy = false;
   }
@@ -142,21 +149,21 @@ private:
   std::vector<connection> connections_;
   std::vector<pollfd> polled_;
   std::vector<clock_type::duration> latencies_;
-  std::size_t sent_ = 0, bad_ = 0;
+  std::map<std::string, std::size_t> statuses_;
+  std::size_t sent_ = 0;
   moment begun_{}, ended_{};
 };
 
 } // namespace
 
 int main(int count, char** arguments) {
-  if (count != 7) return std::fputs("usage: load PORT PATH AUTHORIZATION CONNECTIONS SECONDS RATE\n", stderr), 2;
-  std::string request = std::string{"GET "} + arguments[2] + " HTTP/1.1\r\nHost: localhost\r\n";
-  if (*arguments[3]) request += std::string{"Authorization: "} + arguments[3] + "\r\n";
+  if (count != 5) return std::fputs("usage: load PORT CONNECTIONS SECONDS RATE <REQUEST\n", stderr), 2;
+  std::string request{std::istreambuf_iterator<char>{std::cin}, {}};
   prctl(PR_SET_TIMERSLACK, 1000); // nanoseconds: the default of 50 µs would be most of what is measured
   try {
-    generator load{static_cast<std::uint16_t>(std::atoi(arguments[1])), request + "\r\n",
-                   static_cast<std::size_t>(std::atoi(arguments[4])), std::atof(arguments[6])};
-    load.run(std::chrono::duration<double>{std::atof(arguments[5])});
+    generator load{static_cast<std::uint16_t>(std::atoi(arguments[1])), std::move(request),
+                   static_cast<std::size_t>(std::atoi(arguments[2])), std::atof(arguments[4])};
+    load.run(std::chrono::duration<double>{std::atof(arguments[3])});
     load.report();
   } catch (const std::exception& error) {
     std::fprintf(stderr, "load: %s\n", error.what());
