@@ -55,7 +55,8 @@ router::match router::find(std::string_view method, std::string_view path) const
   } else if (auto get = end->methods.find("GET"); method == "HEAD" && get != end->methods.end()) {
     found.route = get->second; // RFC 9110 section 9.3.2: as GET, without the content
   } else {
-    for (auto& [name, ignored] : end->methods) found.allowed += (found.allowed.empty() ? "" : ", ") + name;
+    for (auto& [name, ignored] : end->methods)
+      found.allowed += (found.allowed.empty() ? "" : ", ") + (name == "GET" ? "GET, HEAD" : name);
     return found;
   }
   for (auto value : values) {

@@ -78,7 +78,7 @@ CAF_TEST(an unknown route is 404 and a known one with another method 405) {
   CAF_CHECK_EQUAL(unknown->code(), "ROUTE_NOT_FOUND");
   auto wrong = send({.method = "DELETE", .target = "/public"});
   CAF_CHECK_EQUAL(wrong->status(), 405);
-  CAF_CHECK_EQUAL(wrong->header("Allow"), "GET, POST");
+  CAF_CHECK_EQUAL(wrong->header("Allow"), "GET, HEAD, POST");
   CAF_CHECK_EQUAL(wrong->code(), "METHOD_NOT_ALLOWED");
 }
 
@@ -88,7 +88,7 @@ CAF_TEST(a preflight is answered where the path exists) {
                                                            {"Access-Control-Request-Method", "POST"}};
   auto answer = send({.method = "OPTIONS", .target = "/public", .headers = headers});
   CAF_CHECK_EQUAL(answer->status(), 204);
-  CAF_CHECK_EQUAL(answer->header("Access-Control-Allow-Methods"), "GET, POST");
+  CAF_CHECK_EQUAL(answer->header("Access-Control-Allow-Methods"), "GET, HEAD, POST");
   CAF_CHECK_EQUAL(send({.method = "OPTIONS", .target = "/nowhere", .headers = headers})->status(), 404);
   CAF_CHECK_EQUAL(send({.method = "OPTIONS", .target = "/public"})->status(), 405);
 }

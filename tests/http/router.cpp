@@ -76,9 +76,9 @@ CAF_TEST(the wrong method is told what is allowed) {
   add("POST", {"/things"});
   add("GET", {"/things"});
   add("DELETE", {"/things/{id}"});
-  CAF_CHECK_EQUAL(find("PUT", "/things"), "405 GET, POST");
+  CAF_CHECK_EQUAL(find("PUT", "/things"), "405 GET, HEAD, POST");
   CAF_CHECK_EQUAL(find("GET", "/things/1"), "405 DELETE");
-  CAF_CHECK_EQUAL(find("get", "/things"), "405 GET, POST");
+  CAF_CHECK_EQUAL(find("get", "/things"), "405 GET, HEAD, POST");
 }
 
 CAF_TEST(HEAD is answered where GET is) {
