@@ -272,12 +272,12 @@ class Table:
     def __init__(self):
         self.rows = [self.columns.format("median of the rounds", "ours", "peer", "ratio", "spread", "target", "")]
 
-    def add(self, name, ours, peer, values, target, at_least, unit=""):
+    def add(self, name, ours, peer, values, target, at_least, unit="", missed="MISSED"):
         value = statistics.median(values)
         met = value >= target if at_least else value <= target
         spread = f"{min(values):.3g} – {max(values):.3g}"
         wish = f"{'≥' if at_least else '≤'} {target:g}{unit}"
-        self.rows.append(self.columns.format(name, ours, peer, f"{value:.3g}{unit}", spread, wish, "ok" if met else "MISSED"))
+        self.rows.append(self.columns.format(name, ours, peer, f"{value:.3g}{unit}", spread, wish, "ok" if met else missed))
 
     def compare(self, name, ours, peer, target):
         ratios = [a["per_cpu_second"] / b["per_cpu_second"] for a, b in zip(ours, peer)]
@@ -285,10 +285,13 @@ class Table:
         self.add(name, *middle, ratios, target, True)
 
     def compare_tails(self, name, ours, peer, target):
-        """The target is ours alone; the peer's ratio tells how quiet the machine was."""
+        """The target is ours alone; the peer's ratio tells how quiet the machine was: where the peer is beyond the
+        target too, and no better than we are, nothing can be said."""
         ratios, middle = [run["p99"] / run["p50"] for run in ours], statistics.median
+        of_peer = middle(r["p99"] / r["p50"] for r in peer)
         told = f"{middle(r['p50'] for r in ours):,.0f} µs"
-        self.add(name, told, f"{middle(r['p99'] / r['p50'] for r in peer):.3g}", ratios, target, False)
+        missed = "noise" if of_peer >= middle(ratios) else "MISSED"
+        self.add(name, told, f"{of_peer:.3g}", ratios, target, False, missed=missed)
 
     def __str__(self):
         return "\n".join(self.rows)
