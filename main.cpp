@@ -2,6 +2,7 @@
 
 #include "actors/accounts/actor.hpp"
 #include "actors/accounts/rules.hpp"
+#include "actors/audit/actor.hpp"
 #include "actors/hashing/actor.hpp"
 #include "actors/idempotency/actor.hpp"
 #include "actors/kernel/crypto.hpp"
@@ -17,6 +18,7 @@
 #include "config/load.hpp"
 #include "config/log.hpp"
 #include "config/reference.hpp"
+#include "http/admin/family.hpp"
 #include "http/kernel/openapi.hpp"
 #include "http/kernel/server.hpp"
 #include "http/mobile/family.hpp"
@@ -201,8 +203,11 @@ private:
     });
     add("accounts", true, [this](auto* self, auto pulse) {
       return accounts::spawn_accounts(
-          self, context(pulse), {handle<hashing::hashing_actor>("hashing"), terms_, settings_.registration.enabled});
+          self, context(pulse),
+          {handle<hashing::hashing_actor>("hashing"), terms_, settings_.registration.enabled, invalidator()});
     });
+    add("audit", false,
+        [this](auto* self, auto pulse) { return audit::spawn_audit(self, context(pulse), settings_.audit.keep); });
     add("idempotency", true,
         [this](auto* self, auto pulse) { return idempotency::spawn_idempotency(self, context(pulse), {}); });
     add("subscriptions", true, [this](auto* self, auto pulse) {
@@ -300,12 +305,16 @@ private:
   // ---- HTTP
 
   void add_routes() {
-    http::domains who{handle<accounts::accounts_actor>("accounts"), handle<sessions::sessions_actor>("sessions"),
+    http::domains who{handle<accounts::accounts_actor>("accounts"),
+                      handle<sessions::sessions_actor>("sessions"),
                       handle<subscriptions::subscriptions_actor>("subscriptions"),
-                      handle<payments::payments_actor>("payments"), handle<monitoring::monitoring_actor>("monitoring")};
+                      handle<payments::payments_actor>("payments"),
+                      handle<monitoring::monitoring_actor>("monitoring"),
+                      handle<audit::audit_actor>("audit")};
     http::system::add_health(
         routes_, {web_, tree_.board(), handle<database_actor>("database"), handle<outbox::outbox_actor>("outbox")});
     http::mobile::add_all(routes_, who);
+    http::admin::add_all(routes_, who);
     http::system::add_documentation(routes_, http::mobile::socket_paths(), document_base(settings_));
     web_.observe.watch(routes_);
   }
@@ -460,17 +469,24 @@ int create_admin(const config::settings& settings, const std::string& email, std
 int doctor(const config::settings& settings, const std::string& what) {
   auto home = open_database(settings);
   std::cout << "database: reachable and migrated\n";
-  if (what != "ledger" && what != "all") return 0;
-  auto findings = persistence::audit_ledger(home.url);
-  for (auto& line : findings) std::cout << "ledger: " << line << '\n';
-  if (findings.empty())
-    std::cout << "ledger: balances equal entries, entries sum to zero, every paid payment is booked once\n";
-  return findings.empty() ? 0 : 1;
+  bool is_well = true;
+  auto look_at = [&](const std::string& topic, auto audit, const char* all_is_well) {
+    if (what != topic && what != "all") return;
+    auto findings = audit(home.url);
+    for (auto& line : findings) std::cout << topic << ": " << line << '\n';
+    if (findings.empty()) std::cout << topic << ": " << all_is_well << '\n';
+    is_well &= findings.empty();
+  };
+  look_at("accounts", persistence::audit_accounts, "a super_admin can sign in, and every account has a way in");
+  look_at("ledger", persistence::audit_ledger,
+          "balances equal entries, entries sum to zero, every paid payment is booked once");
+  return is_well ? 0 : 1;
 }
 
 int print_openapi(const config::settings& settings) {
   http::router routes;
   http::mobile::add_all(routes, {});
+  http::admin::add_all(routes, {});
   std::cout << http::make_openapi(routes, http::mobile::socket_paths(), document_base(settings)) << '\n';
   return 0;
 }
@@ -500,9 +516,9 @@ int run(int argc, char** argv) {
   auto* check_command = add("check-config", "Check the settings, name every problem");
   auto* reference_command = add("config-reference", "Print every setting as Markdown", false);
   auto* openapi_command = add("openapi", "Print the OpenAPI document");
-  auto* doctor_command = add("doctor", "Check the database and the ledger");
-  doctor_command->add_option("what", checkup, "all, database or ledger")
-      ->check(CLI::IsMember({"all", "database", "ledger"}));
+  auto* doctor_command = add("doctor", "Check the database, the accounts and the ledger");
+  doctor_command->add_option("what", checkup, "all, database, accounts or ledger")
+      ->check(CLI::IsMember({"all", "database", "accounts", "ledger"}));
   auto* version_command = add("version", "Print the version", false);
   try {
     app.parse(argc, argv);

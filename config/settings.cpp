@@ -143,6 +143,9 @@ constexpr std::array table{
     declaration{"limits.dashboard", [](settings& s) -> member { return &s.limits.dashboard; },
                 between(1, many, "a minute"), "Reads of the dashboard and the console an account."},
 
+    declaration{"audit.keep", [](settings& s) -> member { return &s.audit.keep; }, between(30 * 24h, 3650 * 24h),
+                "How long the trail of sensitive acts is kept."},
+
     declaration{"trial.duration", [](settings& s) -> member { return &s.trial.duration; }, between(1h, 365 * 24h),
                 "How long a trial lasts."},
     declaration{"trial.traffic_gb", [](settings& s) -> member { return &s.trial.traffic_gb; },

@@ -104,6 +104,10 @@ struct settings {
     std::size_t dashboard = 600;
   } limits;
 
+  struct audit_section {
+    milliseconds keep = 365 * 24h;
+  } audit;
+
   struct trial_section {
     milliseconds duration = 3 * 24h;
     std::size_t traffic_gb = 5;

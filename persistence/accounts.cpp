@@ -13,8 +13,6 @@ std::optional<account> found_account(const std::optional<pqxx::row>& row) {
   return row ? std::optional{account_of(*row)} : std::nullopt;
 }
 
-void announce(transaction& tx, const account_id& id) { tx.notify("sessions", "account:" + to_string(id)); }
-
 bool is_email_taken(transaction& tx, const std::optional<std::string>& email) {
   return tx.first("SELECT 1 FROM accounts WHERE lower(email) = lower($1)", email).has_value();
 }
@@ -29,7 +27,8 @@ bool is_login_taken(transaction& tx, const std::optional<std::string>& login) {
 
 } // namespace
 
-/// May sign in: confirmed, neither locked nor deleted.
+void announce(transaction& tx, const account_id& id) { tx.notify("sessions", "account:" + to_string(id)); }
+
 std::string usable(const std::string& of) {
   return "(" + of + ".is_active AND " + of + ".locked_at IS NULL AND " + of + ".deleted_at IS NULL)";
 }

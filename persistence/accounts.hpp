@@ -13,4 +13,10 @@ std::string account_columns(const std::string& of);
 
 sessions::account account_of(const pqxx::row& row);
 
+/// Every node drops what it remembers of the account, when the transaction commits.
+void announce(transaction& tx, const account_id& id);
+
+/// The condition that an account may sign in: confirmed, neither locked nor deleted.
+std::string usable(const std::string& of);
+
 } // namespace backstay::accounts::store

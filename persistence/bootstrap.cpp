@@ -1,10 +1,12 @@
 #include "persistence/bootstrap.hpp"
 
 #include "actors/accounts/store.hpp"
+#include "actors/audit/store.hpp"
 #include "actors/hashing/rules.hpp"
 #include "actors/kernel/crypto.hpp"
 #include "actors/subscriptions/store.hpp"
 #include "actors/wallet/store.hpp"
+#include "persistence/accounts.hpp"
 #include "persistence/transaction.hpp"
 
 namespace backstay::persistence {
@@ -23,13 +25,20 @@ auto run_alone(const std::string& url, Job job) {
   return result;
 }
 
-accounts::store::new_account admin(const std::string& email, const std::string& hash) {
-  return {.logins = {"admin", email.substr(0, email.find('@'))},
-          .email = email,
-          .password_hash = hash,
-          .role = role::super_admin,
-          .is_active = true,
-          .is_email_verified = true};
+/// Nobody is signed in on the command line: the trail names no actor.
+sessions::account add_admin(transaction& tx, const std::string& email, const std::string& hash, const char* way,
+                            timestamp now) {
+  auto made = accounts::store::create(tx,
+                                      {.logins = {"admin", email.substr(0, email.find('@'))},
+                                       .email = email,
+                                       .password_hash = hash,
+                                       .role = role::super_admin,
+                                       .is_active = true,
+                                       .is_email_verified = true},
+                                      now);
+  audit::store::record(
+      tx, {.action = "user.create", .subject = made.id, .details = {{"way", way}, {"role", "super_admin"}}}, now);
+  return made;
 }
 
 bool is_empty(transaction& tx) {
@@ -73,7 +82,7 @@ void insert_demo_plans(transaction& tx) {
 
 void create_admin(const std::string& url, const std::string& email, const secret& password, timestamp now) {
   auto hash = hashing::hash_password(password);
-  run_alone(url, [&](transaction& tx) { return accounts::store::create(tx, admin(email, hash), now); });
+  run_alone(url, [&](transaction& tx) { return add_admin(tx, email, hash, "create-admin", now); });
 }
 
 std::optional<demo_admin> load_demo(const std::string& url, timestamp now) {
@@ -85,10 +94,26 @@ std::optional<demo_admin> load_demo(const std::string& url, timestamp now) {
     tx.run("SELECT pg_advisory_xact_lock(7227813)");
     if (!is_empty(tx)) return false;
     insert_demo_plans(tx);
-    accounts::store::create(tx, admin(made.email, hash), now);
+    add_admin(tx, made.email, hash, "demo", now);
     return true;
   });
   return loaded ? std::optional{made} : std::nullopt;
+}
+
+std::vector<std::string> audit_accounts(const std::string& url) {
+  return run_alone(url, [](transaction& tx) {
+    std::vector<std::string> lines;
+    auto usable = accounts::store::usable("a");
+    if (!tx.first("SELECT 1 FROM accounts a WHERE role = 'super_admin' AND " + usable))
+      lines.push_back("no super_admin can sign in; `backstay create-admin` makes one");
+    for (auto row : tx.run("SELECT number FROM accounts a WHERE password_hash = '' AND email IS NULL AND NOT EXISTS "
+                           "(SELECT 1 FROM identities WHERE account = a.id) AND NOT "
+                           "EXISTS (SELECT 1 FROM device_credentials WHERE account = a.id) AND " +
+                           usable + " ORDER BY number LIMIT 100"))
+      lines.push_back("account " + sql::get<std::string>(row[0]) + " has no way in: no password, no e-mail, " +
+                      "nothing linked, no device");
+    return lines;
+  });
 }
 
 std::vector<std::string> audit_ledger(const std::string& url) {

@@ -22,6 +22,10 @@ struct demo_admin {
 /// Fills an empty database with three plans and a super_admin; nothing happens when there is any account or plan.
 std::optional<demo_admin> load_demo(const std::string& url, timestamp now);
 
+/// What `backstay doctor accounts` found: one line for each account that nobody can get into any more, at most 100, and
+/// one if there is no super_admin who can.
+std::vector<std::string> audit_accounts(const std::string& url);
+
 /// What `backstay doctor ledger` found: one line per discrepancy, none when the books are right.
 std::vector<std::string> audit_ledger(const std::string& url);
 

@@ -46,7 +46,7 @@ bool take_one(transaction& tx, const std::string& key, const budget& from, times
   return tx.first(statement, key, now, from.per_minute, from.per_hour, from.pause.count()).has_value();
 }
 
-/// When the next try of an exhausted budget may be made.
+/// For how long an exhausted budget has to rest; 0 if it is not exhausted.
 seconds rest_of(transaction& tx, const std::string& key, const budget& from, timestamp now) {
   auto row = tx.first("SELECT ceil(extract(epoch FROM greatest("
                       "CASE WHEN minute_count >= $3::bigint THEN last_at + $5::bigint * interval '1 second' END, "
@@ -54,7 +54,7 @@ seconds rest_of(transaction& tx, const std::string& key, const budget& from, tim
                       "- $2::timestamptz))::bigint FROM budgets WHERE key = $1",
                       key, now, from.per_minute, from.per_hour, from.pause.count());
   auto wait = row ? sql::get<std::optional<std::int64_t>>((*row)[0]) : std::nullopt;
-  return seconds{std::max<std::int64_t>(wait.value_or(1), 1)};
+  return seconds{std::max<std::int64_t>(wait.value_or(0), 0)};
 }
 
 } // namespace
@@ -70,13 +70,25 @@ std::string mails_to(const keyring& keys, std::string_view address) { return "ma
 namespace store {
 
 seconds take(transaction& tx, const std::string& key, const budget& from, timestamp now) {
-  return take_one(tx, key, from, now) ? seconds{0} : rest_of(tx, key, from, now);
+  return take_one(tx, key, from, now) ? seconds{0} : std::max(rest_of(tx, key, from, now), seconds{1});
 }
 
 void give_back(transaction& tx, const std::string& key) {
   tx.run("UPDATE budgets SET minute_count = greatest(minute_count - 1, 0), hour_count = greatest(hour_count - 1, 0) "
          "WHERE key = $1",
          key);
+}
+
+tally look(transaction& tx, const std::string& key, const budget& from, timestamp now) {
+  auto row = tx.first("SELECT hour_count FROM budgets WHERE key = $1 AND hour_started_at + interval '1 hour' > "
+                      "$2::timestamptz",
+                      key, now);
+  return {row ? sql::get<std::int64_t>((*row)[0]) : 0, rest_of(tx, key, from, now)};
+}
+
+// Killed right after the commit: the budget is full.
+void refill(transaction& tx, const std::string& key) {
+  tx.run("DELETE FROM budgets WHERE key = $1::text OR starts_with(key, $1::text || ':')", key);
 }
 
 void forget_stale(transaction& tx, timestamp now) {

@@ -244,11 +244,22 @@ signed_in sign_in(transaction& tx, const terms& terms, const attempt& checked, c
       {.account = *who, .device = how.device, .remember = how.remember, .origin = how.origin, .way = "password"}, now);
 }
 
+void record_failed(transaction& tx, const std::optional<account_id>& account, const std::string& way,
+                   const origin& from, timestamp now) {
+  audit::store::record(tx,
+                       {.action = "auth.login.failed",
+                        .subject = account,
+                        .origin = from,
+                        .result = audit::result::failure,
+                        .details = {{"way", way}}},
+                       now);
+}
+
 outcome<signed_in> refresh(transaction& tx, const terms& terms, const refresh_token& token,
-                           const std::optional<std::string>& device_id, timestamp now) {
+                           const sessions::refresh& how, timestamp now) {
   auto session = find_session(tx, token.session, "FOR UPDATE OF s");
   if (!session || !session->is_open(now) || !session->account.is_active) return invalid_refresh_token();
-  if (device_id && session->device_id && *device_id != *session->device_id) return invalid_refresh_token();
+  if (how.device_id && session->device_id && *how.device_id != *session->device_id) return invalid_refresh_token();
   switch (judge(session->rotation, token.hash, now)) {
   case refresh_verdict::rotate:
     return rotate(tx, terms, std::move(*session), now);
@@ -258,14 +269,37 @@ outcome<signed_in> refresh(transaction& tx, const terms& terms, const refresh_to
     log::warning("sessions", "an old refresh token was replayed, its session is revoked",
                  {{"session", to_string(session->id)}, {"account", to_string(session->account.id)}});
     revoke(tx, session->id, now);
+    audit::store::record(tx,
+                         {.action = "security.token.invalid",
+                          .subject = session->account.id,
+                          .origin = how.origin,
+                          .result = audit::result::denied,
+                          .resource = "session:" + to_string(session->id),
+                          .details = {{"cause", "an old refresh token was replayed"}}},
+                         now);
   }
   return invalid_refresh_token();
 }
 
+void sign_out(transaction& tx, const session_id& session, const origin& from, timestamp now) {
+  auto account = revoke(tx, session, now);
+  if (!account) return;
+  audit::store::record(tx,
+                       {.action = "auth.logout",
+                        .actor = account,
+                        .subject = account,
+                        .origin = from,
+                        .resource = "session:" + to_string(session)},
+                       now);
+}
+
 // Killed right after the commit: the other nodes hear of it, this one starts with an empty cache.
-void revoke(transaction& tx, const session_id& session, timestamp now) {
-  tx.run("UPDATE sessions SET revoked_at = $2 WHERE id = $1::uuid AND revoked_at IS NULL", session, now);
+std::optional<account_id> revoke(transaction& tx, const session_id& session, timestamp now) {
+  auto ended = tx.first(
+      "UPDATE sessions SET revoked_at = $2 WHERE id = $1::uuid AND revoked_at IS NULL RETURNING account", session, now);
+  if (!ended) return std::nullopt;
   announce(tx, session);
+  return get<account_id>((*ended)["account"]);
 }
 
 std::int64_t revoke_all(transaction& tx, const account_id& account, const std::optional<session_id>& except,
@@ -306,7 +340,11 @@ outcome<signed_in> verify_code(transaction& tx, const terms& terms, const sessio
   if (auto wait = budgets::store::take(tx, guess.key, terms.guesses, now); wait.count() > 0)
     return codes::fault_of_rest(wait);
   auto checked = codes::store::check(tx, terms.keys, codes::purpose::verification, command.email, command.code, now);
-  if (auto* wrong = std::get_if<fault>(&checked)) return *wrong;
+  if (auto* wrong = std::get_if<fault>(&checked)) {
+    auto account = guess.credential ? std::optional{guess.credential->account} : std::nullopt;
+    record_failed(tx, account, "mailed_code", command.origin, now);
+    return *wrong;
+  }
   budgets::store::give_back(tx, guess.key);
   auto account = accounts::store::verify_email(tx, command.email, now);
   if (!account) fail(invalid_credentials()); // it was removed meanwhile

@@ -1,7 +1,10 @@
 #include "actors/accounts/actor.hpp"
 
+#include "actors/accounts/administration.hpp"
 #include "actors/accounts/rules.hpp"
 #include "actors/accounts/store.hpp"
+#include "actors/audit/store.hpp"
+#include "actors/budgets/store.hpp"
 #include "actors/kernel/outcome.hpp"
 
 namespace backstay::accounts {
@@ -47,11 +50,22 @@ store::new_account new_account_of(const register_account& command, const std::st
 registered create(transaction& tx, const terms& terms, const register_account& command,
                   const std::string& password_hash, timestamp now) {
   registered result{.account = store::create(tx, new_account_of(command, password_hash), now)};
+  audit::store::record(tx,
+                       {.action = "user.create",
+                        .actor = result.account.id,
+                        .subject = result.account.id,
+                        .origin = command.origin,
+                        .details = {{"way", "registration"}}},
+                       now);
   if (command.email) sessions::store::issue_code(tx, terms, result.account, now);
   if (command.welcome == welcome::sign_in_at_once)
-    result.session = sessions::store::open(
-        tx, terms, {.account = result.account, .device = command.device, .origin = command.origin, .is_new = true},
-        now);
+    result.session = sessions::store::open(tx, terms,
+                                           {.account = result.account,
+                                            .device = command.device,
+                                            .origin = command.origin,
+                                            .is_new = true,
+                                            .way = "registration"},
+                                           now);
   return result;
 }
 
@@ -77,6 +91,31 @@ promise register_new(self_pointer self, const register_account& command) {
   return answer;
 }
 
+account_details details_of(transaction& tx, const terms& terms, const account_id& account, timestamp now) {
+  auto details = store::find_details(tx, account, now);
+  if (!details) fail(ec::not_found);
+  auto tally = budgets::store::look(tx, budgets::guesses_of(account), terms.guesses, now);
+  details->guesses = tally.within_hour;
+  details->guesses_rest = tally.rest;
+  return *details;
+}
+
+/// What an operator does to an account; this node's sessions know of it before the operator does.
+template <class Command>
+auto administer(self_pointer self, const Command& command) {
+  using reply = typename Command::reply;
+  auto answer = self->make_response_promise<reply>();
+  transact(
+      self, self->state.context.database,
+      [command, now = self->state.context.now()](transaction& tx) { return perform(tx, command, now); }, answer,
+      [=](outcome<reply>& result) mutable {
+        auto& done = value_of(result);
+        self->state.with.invalidate("account:" + to_string(command.account));
+        answer.deliver(std::move(done));
+      });
+  return answer;
+}
+
 } // namespace
 
 accounts_actor::behavior_type accounts(self_pointer self, domain_context context, accounts_dependencies deps) {
@@ -92,6 +131,18 @@ accounts_actor::behavior_type accounts(self_pointer self, domain_context context
           return *found;
         });
       }),
+      on([self](const list_accounts& wanted) {
+        return query(self, self->state.context.database, [wanted](transaction& tx) { return store::list(tx, wanted); });
+      }),
+      on([self](const get_account_details& wanted) {
+        return query(self, self->state.context.database,
+                     [id = wanted.account, terms = self->state.with.terms,
+                      now = self->state.context.now()](transaction& tx) { return details_of(tx, *terms, id, now); });
+      }),
+      on([self](const change_role& command) { return administer(self, command); }),
+      on([self](const lock_account& command) { return administer(self, command); }),
+      on([self](const unlock_account& command) { return administer(self, command); }),
+      on([self](const end_sessions& command) { return administer(self, command); }),
   };
 }
 

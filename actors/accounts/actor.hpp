@@ -5,12 +5,17 @@
 #include "actors/kernel/context.hpp"
 #include "actors/sessions/store.hpp"
 
+#include <functional>
+
 namespace backstay::accounts {
 
 struct accounts_dependencies {
   hashing::hashing_actor hashing;
   sessions::store::terms_ptr terms; ///< for the session and the code that a registration may come with
   bool registration_enabled = true;
+  /// Drops "account:<id>" from this node's cache; called after the commit and before the answer, in the actor's
+  /// context. The other nodes hear of it by NOTIFY.
+  std::function<void(const std::string& what)> invalidate = [](const std::string&) {};
 };
 
 struct accounts_state {

@@ -7,8 +7,10 @@
 
 #include <caf/typed_actor.hpp>
 
+#include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 /// Who somebody is: the one account store of all API families.
 namespace backstay::accounts {
@@ -47,10 +49,136 @@ struct get_account {
   account_id account;
 };
 
+// --- what operators do
+
+/// An account as an operator sees it.
+struct account_record {
+  sessions::account account;
+  std::optional<timestamp> locked_at; ///< by an operator, until one unlocks it
+  std::optional<std::string> lock_reason;
+  std::optional<timestamp> deleted_at; ///< by its owner
+  bool operator==(const account_record&) const = default;
+};
+
+struct record_page {
+  std::vector<account_record> items;
+  std::int64_t total = 0, offset = 0, limit = 0;
+};
+
+/// A minus means descending.
+enum class account_order : std::uint8_t {
+  newest,
+  oldest,
+  seen_last,
+  seen_first,
+  login,
+  login_descending,
+  email,
+  email_descending,
+};
+
+/// Whatever is given must fit. Accounts without the value that they are ordered by come last.
+struct list_accounts {
+  using reply = record_page;
+  std::optional<std::string> text; ///< the id or the number, or part of e-mail, login or name in whatever case
+  std::optional<backstay::role> role;
+  std::optional<bool> locked, verified, deleted, second_factor;
+  account_order order = account_order::newest;
+  std::int64_t offset = 0;
+  std::int64_t limit = 50;
+};
+
+struct session_record {
+  session_id id;
+  std::optional<std::string> device_id;
+  std::string address, user_agent;
+  timestamp created_at, last_seen_at, expires_at;
+};
+
+struct device_record {
+  std::string device_id;
+  sessions::platform platform{};
+  std::string device_model, os_version, app_version;
+  timestamp registered_at, last_active_at;
+};
+
+struct identity_record {
+  std::string provider, subject;
+  std::optional<std::string> username, email;
+  timestamp linked_at;
+};
+
+/// All that we know of how somebody gets in.
+struct account_details {
+  account_record record;
+  std::vector<session_record> sessions; ///< open ones, newest first, at most 100
+  std::vector<device_record> devices;   ///< last used first, at most 100
+  std::vector<identity_record> identities;
+  std::optional<timestamp> second_factor_since;
+  std::int64_t recovery_codes_left = 0;
+  std::int64_t guesses = 0;            ///< wrong passwords and codes within the hour
+  std::chrono::seconds guesses_rest{}; ///< for how long no further guess is admitted
+};
+
+/// Errors: `not_found`.
+struct get_account_details {
+  using reply = account_details;
+  account_id account;
+};
+
+// Whoever is not a super_admin acts only on accounts of a lower role: `forbidden` named ROLE_TOO_LOW. A refusal is
+// recorded in the audit trail, like the act. All of it takes effect at once, on other nodes within a second.
+
+/// Errors: `not_found`; `conflict` named LAST_SUPER_ADMIN.
+struct change_role {
+  using reply = account_record;
+  backstay::caller caller;
+  account_id account;
+  backstay::role role{};
+  backstay::origin origin;
+};
+
+/// Nobody signs in to a locked account; its sessions and sockets end. Locking it again replaces the reason.
+/// Errors: `not_found`; `refused` named OWN_ACCOUNT.
+struct lock_account {
+  using reply = account_record;
+  backstay::caller caller;
+  account_id account;
+  std::string reason;
+  backstay::origin origin;
+};
+
+/// Also ends the rest after too many wrong guesses. Errors: `not_found`.
+struct unlock_account {
+  using reply = account_record;
+  backstay::caller caller;
+  account_id account;
+  backstay::origin origin;
+};
+
+struct sessions_ended {
+  std::int64_t count = 0;
+};
+
+/// Signs the account out everywhere. Errors: `not_found`.
+struct end_sessions {
+  using reply = sessions_ended;
+  backstay::caller caller;
+  account_id account;
+  backstay::origin origin;
+};
+
 using accounts_actor = caf::typed_actor<
     // Creates an account; the mail with its code goes out through the outbox.
     answers<register_account>,
     // One account by its id; `not_found`.
-    answers<get_account>>;
+    answers<get_account>,
+    // Operators search, look, and act.
+    answers<list_accounts>, answers<get_account_details>, answers<change_role>, answers<lock_account>,
+    answers<unlock_account>, answers<end_sessions>>;
 
 } // namespace backstay::accounts
+
+template <>
+inline constexpr std::array backstay::names_of<backstay::accounts::account_order>{
+    "-created_at", "created_at", "-last_login_at", "last_login_at", "login", "-login", "email", "-email"};

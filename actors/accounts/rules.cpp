@@ -134,4 +134,25 @@ std::vector<std::string> logins_from(std::string_view email) {
   return logins;
 }
 
+std::optional<fault> refusal_to_act(const standing& who, permission needed) {
+  if (!who.actor || !may(*who.actor, needed)) return fault{.code = ec::forbidden};
+  if (*who.actor == role::super_admin || who.subject < *who.actor) return std::nullopt;
+  return fault{
+      .code = ec::forbidden, .message = "This account's role is not lower than yours.", .name = "ROLE_TOO_LOW"};
+}
+
+std::optional<fault> refusal_to_change_role(const standing& who, role wanted) {
+  if (auto refusal = refusal_to_act(who, permission::roles_and_keys)) return refusal;
+  if (!who.is_last_super_admin || wanted == role::super_admin) return std::nullopt;
+  return fault{.code = ec::conflict,
+               .message = "This is the last super_admin; make another one first.",
+               .name = "LAST_SUPER_ADMIN"};
+}
+
+std::optional<fault> refusal_to_lock(const standing& who) {
+  if (who.is_own)
+    return fault{.code = ec::refused, .message = "You cannot lock your own account.", .name = "OWN_ACCOUNT"};
+  return refusal_to_act(who, permission::manage);
+}
+
 } // namespace backstay::accounts

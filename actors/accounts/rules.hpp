@@ -3,6 +3,7 @@
 #include "actors/accounts/messages.hpp"
 #include "actors/kernel/error.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,5 +32,23 @@ bool is_login(std::string_view text);
 /// Logins for somebody who named none, to be tried in this order: from the local part of the e-mail address, then the
 /// same with more and more random digits.
 std::vector<std::string> logins_from(std::string_view email);
+
+/// What a decision of an operator about an account depends on.
+struct standing {
+  std::optional<role> actor; ///< the operator's, as the database has it now; nothing: may no longer sign in
+  role subject = role::viewer;
+  bool is_own = false;              ///< operator and account are the same
+  bool is_last_super_admin = false; ///< of those who may sign in
+};
+
+/// Why `who` may not act on the account; nothing if they may. Whoever is not a super_admin acts only on lower roles.
+/// A session may believe for a second more than the database does, hence the permission is asked again.
+std::optional<fault> refusal_to_act(const standing& who, permission needed);
+
+/// The same for giving the account another role. Nobody raises himself: only a super_admin may raise at all.
+std::optional<fault> refusal_to_change_role(const standing& who, role wanted);
+
+/// The same for locking it: nobody locks himself out.
+std::optional<fault> refusal_to_lock(const standing& who);
 
 } // namespace backstay::accounts

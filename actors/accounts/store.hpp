@@ -1,5 +1,7 @@
 #pragma once
 
+#include "actors/accounts/messages.hpp"
+#include "actors/accounts/rules.hpp"
 #include "actors/kernel/clock.hpp"
 #include "actors/kernel/database.hpp"
 #include "actors/sessions/messages.hpp"
@@ -59,5 +61,27 @@ void set_password(transaction& tx, const account_id& id, const std::string& pass
 
 /// Announced to every node. Errors: `not_found`.
 void set_role(transaction& tx, const account_id& id, role what);
+
+// --- for operators
+
+record_page list(transaction& tx, const list_accounts& wanted);
+
+std::optional<account_record> find_record(transaction& tx, const account_id& id);
+
+/// All but the counts of guesses, which the budgets keep.
+std::optional<account_details> find_details(transaction& tx, const account_id& id, timestamp now);
+
+/// Nothing if there is no account `subject`.
+std::optional<standing> find_standing(transaction& tx, const account_id& actor, const account_id& subject);
+
+/// Whoever changes roles waits here for those who do so too, until their transactions end: the last two super_admins
+/// cannot demote each other.
+void lock_super_admins(transaction& tx);
+
+/// Locks the account, or replaces the reason. Announced to every node.
+void lock(transaction& tx, const account_id& id, const std::string& reason, timestamp now);
+
+/// Announced to every node.
+void unlock(transaction& tx, const account_id& id, timestamp now);
 
 } // namespace backstay::accounts::store

@@ -39,6 +39,16 @@ std::chrono::seconds take(transaction& tx, const std::string& key, const budget&
 /// The try was right, or was never made.
 void give_back(transaction& tx, const std::string& key);
 
+/// How a budget stands; looking takes nothing.
+struct tally {
+  std::int64_t within_hour = 0; ///< tries that were taken and not given back
+  std::chrono::seconds rest{};  ///< for how long the next has to wait
+};
+tally look(transaction& tx, const std::string& key, const budget& from, timestamp now);
+
+/// As if nothing had been tried; so too for the budgets whose names begin with `key` and a colon.
+void refill(transaction& tx, const std::string& key);
+
 /// Removes some that nothing depends on any more.
 void forget_stale(transaction& tx, timestamp now);
 

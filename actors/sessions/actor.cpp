@@ -45,14 +45,25 @@ void open_session(self_pointer self, const sign_in& how, const store::attempt& c
       answer, [answer](signed_in& result) mutable { answer.deliver(std::move(result)); });
 }
 
+/// After the answer, so that it takes no longer for having been wrong. Killed before: the guess is counted all the
+/// same.
+void record_failed(self_pointer self, const sign_in& how, const store::attempt& attempt) {
+  auto account = attempt.credential ? std::optional{attempt.credential->account} : std::nullopt;
+  run_aside(self, "recording a failed sign-in",
+            [account, from = how.origin, now = self->state.context.now()](transaction& tx) {
+              store::record_failed(tx, account, "password", from, now);
+            });
+}
+
 void check_password(self_pointer self, const sign_in& how, const store::attempt& attempt, promise<signed_in> answer) {
   auto against = attempt.credential ? attempt.credential->password_hash : std::string{};
   self->request(self->state.with.hashing, caf::infinite, hashing::password_job{how.password, against})
       .then(
           [=](const hashing::verdict& verdict) mutable {
             bool is_right = attempt.credential && attempt.credential->is_active && verdict.matches;
-            if (is_right) open_session(self, how, attempt, verdict.hash, answer);
-            else answer.deliver(to_error(invalid_credentials()));
+            if (is_right) return open_session(self, how, attempt, verdict.hash, answer);
+            answer.deliver(to_error(invalid_credentials()));
+            record_failed(self, how, attempt);
           },
           [=](const caf::error& error) mutable {
             // Not checked, so not a wrong guess: a flood of logins must not lock the owner out.
@@ -108,8 +119,9 @@ promise<signed_in> handle(self_pointer self, const refresh& command) {
   auto answer = self->make_response_promise<signed_in>();
   transact(
       self, self->state.context.database,
-      [=, terms = self->state.with.terms, device = command.device_id,
-       now = self->state.context.now()](transaction& tx) { return store::refresh(tx, *terms, *token, device, now); },
+      [=, terms = self->state.with.terms, now = self->state.context.now()](transaction& tx) {
+        return store::refresh(tx, *terms, *token, command, now);
+      },
       answer,
       [=](outcome<signed_in>& result) mutable {
         self->state.with.invalidate(about(token->session)); // also after a replay, which has revoked it
@@ -127,8 +139,8 @@ promise<done> handle(self_pointer self, const sign_out& command) {
   }
   transact(
       self, self->state.context.database,
-      [session = token->session, now = self->state.context.now()](transaction& tx) {
-        store::revoke(tx, session, now);
+      [session = token->session, from = command.origin, now = self->state.context.now()](transaction& tx) {
+        store::sign_out(tx, session, from, now);
         return done{};
       },
       answer,

@@ -118,12 +118,14 @@ struct refresh {
   using reply = signed_in;
   secret token;
   std::optional<std::string> device_id;
+  backstay::origin origin;
 };
 
 /// Ends the session that the token belongs to; silent for an unknown one.
 struct sign_out {
   using reply = done;
   std::optional<secret> token;
+  backstay::origin origin;
 };
 
 /// Errors: `unauthenticated` when it ended or never was.

@@ -74,13 +74,21 @@ signed_in sign_in(transaction& tx, const terms& terms, const attempt& checked, c
 
 /// Rotates, repeats or, on a replay, revokes, as `judge` says. Parallel calls of one session wait for each other.
 outcome<signed_in> refresh(transaction& tx, const terms& terms, const refresh_token& token,
-                           const std::optional<std::string>& device_id, timestamp now);
+                           const sessions::refresh& how, timestamp now);
 
-/// Nothing happens if it has ended already.
-void revoke(transaction& tx, const session_id& session, timestamp now);
+/// Records in the audit trail that somebody tried to get in by `way` and failed. What was typed as the identifier is
+/// not recorded.
+void record_failed(transaction& tx, const std::optional<account_id>& account, const std::string& way,
+                   const origin& from, timestamp now);
 
-/// Ends every session of the account, but for `except`. Returns how many were open. Whoever stands at another node hears
-/// of it by NOTIFY; this node's cache is the caller's business.
+/// Ends the session at its owner's wish, and records it. Nothing happens if it has ended already.
+void sign_out(transaction& tx, const session_id& session, const origin& from, timestamp now);
+
+/// Returns whose session it was; nothing happens if it has ended already.
+std::optional<account_id> revoke(transaction& tx, const session_id& session, timestamp now);
+
+/// Ends every session of the account, but for `except`. Returns how many were open. Whoever stands at another node
+/// hears of it by NOTIFY; this node's cache is the caller's business.
 std::int64_t revoke_all(transaction& tx, const account_id& account, const std::optional<session_id>& except,
                         timestamp now);
 

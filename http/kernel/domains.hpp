@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/accounts/messages.hpp"
+#include "actors/audit/messages.hpp"
 #include "actors/monitoring/messages.hpp"
 #include "actors/payments/messages.hpp"
 #include "actors/sessions/messages.hpp"
@@ -15,6 +16,7 @@ struct domains {
   subscriptions::subscriptions_actor subscriptions;
   payments::payments_actor payments;
   monitoring::monitoring_actor monitoring;
+  audit::audit_actor audit;
 };
 
 } // namespace backstay::http

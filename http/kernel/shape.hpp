@@ -31,7 +31,8 @@
 ///       field("platform", &sessions::device::platform)};
 ///
 /// A field's value is a member, or, in answers only, what a function makes of the struct. Its type decides its JSON
-/// type; `std::optional` may be null or missing; a nested struct needs its own shape.
+/// type; `std::optional` may be null or missing; a nested struct needs its own shape. A function may make an object
+/// whose names are not known here: `json`.
 namespace backstay::http {
 
 using json = nlohmann::json;
@@ -200,6 +201,8 @@ void write_value(std::string& out, const T& value, const Detail& detail, const r
     append_json_string(out, name_of(value));
   } else if constexpr (std::is_same_v<T, std::nullopt_t>) {
     out += "null";
+  } else if constexpr (std::is_same_v<T, json>) {
+    out += value.dump();
   } else {
     append_json_string(out, value);
   }
@@ -382,6 +385,7 @@ json schema_of_value(const Detail& detail) {
     if constexpr (std::is_same_v<T, bool>) schema["type"] = "boolean";
     else if constexpr (std::is_integral_v<T>) schema["type"] = "integer";
     else if constexpr (std::is_same_v<T, std::nullopt_t>) schema["type"] = "null";
+    else if constexpr (std::is_same_v<T, json>) schema["type"] = "object";
     else if constexpr (std::is_floating_point_v<T> || std::is_same_v<T, money>) schema["type"] = "number";
     else schema["type"] = "string";
     if constexpr (detail::is_id<T>) schema["format"] = "uuid";

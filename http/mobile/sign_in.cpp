@@ -184,20 +184,24 @@ constexpr std::tuple sign_in_endpoints{
     post<sessions::refresh>("/api/v1/auth/refresh", allow::anyone, bucket::none, "Get a new pair of tokens",
                             answers(200, tokens), fails(401, "Unknown, expired, revoked or already used"),
                             from_json("refresh_token", &sessions::refresh::token, length(1, 1000)),
-                            from_json("device_id", &sessions::refresh::device_id, length(36, 36))),
+                            from_json("device_id", &sessions::refresh::device_id, length(36, 36)),
+                            from_origin(&sessions::refresh::origin)),
 
     post<sessions::refresh>("/api/v1/mobile/auth/refresh", allow::anyone, bucket::none, "Get a new pair of tokens",
                             answers(200, mobile_tokens), fails(401, "Unknown, expired, revoked or already used"),
                             from_json("refresh_token", &sessions::refresh::token, length(1, 1000)),
-                            from_json("device_id", &sessions::refresh::device_id, length(36, 36))),
+                            from_json("device_id", &sessions::refresh::device_id, length(36, 36)),
+                            from_origin(&sessions::refresh::origin)),
 
     post<sessions::sign_out>("/api/v1/auth/logout", allow::anyone, bucket::none,
                              "Sign out; silent for an unknown token", answers(200, said_goodbye),
-                             from_json("refresh_token", &sessions::sign_out::token, length(0, 1000))),
+                             from_json("refresh_token", &sessions::sign_out::token, length(0, 1000)),
+                             from_origin(&sessions::sign_out::origin)),
 
     post<sessions::sign_out>("/api/v1/mobile/auth/logout", allow::anyone, bucket::none,
                              "Sign out; silent for an unknown token", answers_nothing(204),
-                             from_json("refresh_token", &sessions::sign_out::token, length(0, 1000))),
+                             from_json("refresh_token", &sessions::sign_out::token, length(0, 1000)),
+                             from_origin(&sessions::sign_out::origin)),
 
     post<sessions::create_ticket>("/api/v1/ws/ticket", allow::signed_in, bucket::general,
                                   "Get a ticket that opens one WebSocket within 30 seconds", answers(200, ticket),

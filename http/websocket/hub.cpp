@@ -67,6 +67,8 @@ void hub::unsubscribe(socket_number number, live::topic topic) {
 }
 
 void hub::deliver(const account_id& account, const live::event& what) {
+  if (auto* goodbye = std::get_if<live::force_disconnect>(&what))
+    return disconnect(account, std::nullopt, goodbye->reason);
   auto entry = by_account_.find(account);
   if (entry == by_account_.end()) return;
   frame_maker frame{what};

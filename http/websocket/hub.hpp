@@ -31,6 +31,7 @@ public:
   void subscribe(socket_number socket, live::topic topic);
   void unsubscribe(socket_number socket, live::topic topic);
 
+  /// A `force_disconnect` also closes the sockets.
   void deliver(const account_id& account, const live::event& what);
   void publish(live::topic topic, const live::event& what);
 

@@ -32,10 +32,12 @@ struct fixture : scene {
         sessions::store::terms{.keys = keyring{{secret{std::string(32, 'k')}}}});
     return on_stage(
         sys.spawn(accounts::accounts, context,
-                  accounts_dependencies{on_stage(sys.spawn(hasher_of, hashing)), terms, registration_enabled}));
+                  accounts_dependencies{on_stage(sys.spawn(hasher_of, hashing)), terms, registration_enabled,
+                                        [this](const std::string& what) { dropped.push_back(what); }}));
   }
 
   std::shared_ptr<scripted_hashing> hashing = std::make_shared<scripted_hashing>();
+  std::vector<std::string> dropped; ///< from this node's cache
 };
 
 register_account bob() {
@@ -138,6 +140,55 @@ CAF_TEST(every broken field is named at once) {
   CAF_CHECK_EQUAL(broken({.login = "bob", .password = secret{"purple-Elephant-42"}}), "");
 }
 
+CAF_TEST(who may act on whom) {
+  auto name_of_refusal = [](std::optional<role> actor, role subject, permission needed) -> std::string {
+    auto refusal = refusal_to_act({.actor = actor, .subject = subject}, needed);
+    return !refusal ? "" : refusal->name.empty() ? "forbidden" : refusal->name;
+  };
+  struct {
+    std::optional<role> actor;
+    role subject;
+    const char* refusal;
+  } const table[] = {
+      {std::nullopt, role::viewer, "forbidden"},
+      {role::viewer, role::viewer, "forbidden"},
+      {role::support, role::viewer, "forbidden"},
+      {role::operator_, role::viewer, "forbidden"},
+      {role::admin, role::viewer, ""},
+      {role::admin, role::operator_, ""},
+      {role::admin, role::admin, "ROLE_TOO_LOW"},
+      {role::admin, role::super_admin, "ROLE_TOO_LOW"},
+      {role::super_admin, role::viewer, ""},
+      {role::super_admin, role::super_admin, ""},
+  };
+  for (auto& row : table) CAF_CHECK_EQUAL(name_of_refusal(row.actor, row.subject, permission::manage), row.refusal);
+}
+
+CAF_TEST(roles are changed by super_admins only and one of them stays) {
+  auto name_of_refusal = [](const standing& who, role wanted) -> std::string {
+    auto refusal = refusal_to_change_role(who, wanted);
+    return !refusal ? "" : refusal->name.empty() ? "forbidden" : refusal->name;
+  };
+  standing admin{.actor = role::admin, .subject = role::viewer};
+  CAF_CHECK_EQUAL(name_of_refusal(admin, role::support), "forbidden");
+  standing himself{.actor = role::admin, .subject = role::admin, .is_own = true};
+  CAF_CHECK_EQUAL(name_of_refusal(himself, role::super_admin), "forbidden");
+  standing boss{.actor = role::super_admin, .subject = role::viewer};
+  CAF_CHECK_EQUAL(name_of_refusal(boss, role::super_admin), "");
+  standing last{.actor = role::super_admin, .subject = role::super_admin, .is_own = true, .is_last_super_admin = true};
+  CAF_CHECK_EQUAL(name_of_refusal(last, role::admin), "LAST_SUPER_ADMIN");
+  CAF_CHECK_EQUAL(name_of_refusal(last, role::super_admin), "");
+  last.is_last_super_admin = false;
+  CAF_CHECK_EQUAL(name_of_refusal(last, role::viewer), "");
+}
+
+CAF_TEST(nobody locks himself) {
+  standing own{.actor = role::super_admin, .subject = role::super_admin, .is_own = true};
+  CAF_CHECK_EQUAL(refusal_to_lock(own)->name, "OWN_ACCOUNT");
+  CAF_CHECK(!refusal_to_lock({.actor = role::super_admin, .subject = role::super_admin}));
+  CAF_CHECK(refusal_to_lock({.actor = role::support, .subject = role::viewer})->code == ec::forbidden);
+}
+
 CAF_TEST_FIXTURE_SCOPE(accounts_tests, fixture)
 
 CAF_TEST(a registration is admitted and hashed and stored) {
@@ -196,6 +247,30 @@ CAF_TEST(failures of the database are told as they are) {
   }
   database.returns(sessions::account{.login = "bob"});
   CAF_CHECK_EQUAL(answer_of(actor, get_account{}).login, "bob");
+}
+
+CAF_TEST(what operators do drops the account from the cache before they are answered) {
+  auto actor = start();
+  auto id = account_id::random();
+  database.returns(outcome<account_record>{account_record{.lock_reason = "spam"}});
+  CAF_CHECK_EQUAL(answer_of(actor, lock_account{.account = id}).lock_reason.value_or(""), "spam");
+  database.returns(outcome<sessions_ended>{sessions_ended{2}});
+  CAF_CHECK_EQUAL(answer_of(actor, end_sessions{.account = id}).count, 2);
+  CAF_CHECK_EQUAL(dropped.size(), 2u);
+  CAF_CHECK(dropped == std::vector<std::string>(2, "account:" + to_string(id)));
+}
+
+CAF_TEST(what operators are refused drops nothing) {
+  auto actor = start();
+  database.returns(outcome<account_record>{fault{.code = ec::forbidden, .name = "ROLE_TOO_LOW"}});
+  CAF_CHECK_EQUAL(fault_of(actor, change_role{}).name, "ROLE_TOO_LOW");
+  database.fails(ec::in_doubt);
+  CAF_CHECK(fault_of(actor, unlock_account{}).code == ec::in_doubt);
+  database.fails(ec::not_found);
+  CAF_CHECK(fault_of(actor, get_account_details{}).code == ec::not_found);
+  database.fails(ec::unavailable);
+  CAF_CHECK(fault_of(actor, list_accounts{}).code == ec::unavailable);
+  CAF_CHECK(dropped.empty());
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -52,7 +52,7 @@ struct fixture : commerce_database {
                                  const std::optional<std::string>& device = std::nullopt) {
     auto read = sessions::read_refresh_token(terms.keys, token);
     if (!read) return fault{.code = ec::malformed};
-    return commit([&](transaction& tx) { return store::refresh(tx, terms, *read, device, when); });
+    return commit([&](transaction& tx) { return store::refresh(tx, terms, *read, {.device_id = device}, when); });
   }
   signed_in refresh(const secret& token, timestamp when) {
     auto result = try_refresh(token, when);

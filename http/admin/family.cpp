@@ -1,0 +1,10 @@
+#include "http/admin/family.hpp"
+
+namespace backstay::http::admin {
+
+void add_all(router& to, const domains& who) {
+  add_accounts(to, who);
+  add_audit(to, who);
+}
+
+} // namespace backstay::http::admin
