@@ -19,6 +19,7 @@
 #include "config/log.hpp"
 #include "config/reference.hpp"
 #include "http/admin/family.hpp"
+#include "http/connect/family.hpp"
 #include "http/kernel/openapi.hpp"
 #include "http/kernel/server.hpp"
 #include "http/mobile/family.hpp"
@@ -63,6 +64,18 @@ std::size_t or_else(std::size_t setting, std::size_t automatic) { return setting
 /// try the API works under every name of this server.
 std::string document_base(const config::settings& settings) {
   return settings.http.public_url.empty() ? "/" : settings.http.public_url;
+}
+
+std::string without_slash(std::string url) {
+  while (url.ends_with('/')) url.pop_back();
+  return url;
+}
+
+/// Where mails say that this server is.
+std::string own_url(const config::settings& settings) {
+  auto& http = settings.http;
+  if (!http.public_url.empty()) return without_slash(http.public_url);
+  return "http://" + http.address + ":" + std::to_string(http.port);
 }
 
 std::size_t cores() { return std::max(1u, std::thread::hardware_concurrency()); }
@@ -202,9 +215,11 @@ private:
           {handle<hashing::hashing_actor>("hashing"), terms_, invalidator(), settings_.limits.refresh_per_session});
     });
     add("accounts", true, [this](auto* self, auto pulse) {
-      return accounts::spawn_accounts(
-          self, context(pulse),
-          {handle<hashing::hashing_actor>("hashing"), terms_, settings_.registration.enabled, invalidator()});
+      return accounts::spawn_accounts(self, context(pulse),
+                                      {handle<hashing::hashing_actor>("hashing"), terms_,
+                                       settings_.registration.enabled,
+                                       handle<subscriptions::subscriptions_actor>("subscriptions"), invalidator(),
+                                       std::chrono::ceil<std::chrono::seconds>(settings_.accounts.purge_after)});
     });
     add("audit", false,
         [this](auto* self, auto pulse) { return audit::spawn_audit(self, context(pulse), settings_.audit.keep); });
@@ -254,6 +269,12 @@ private:
     sessions::store::terms terms{.keys = keyring{s.security.keys}};
     terms.lifetimes = {in_seconds(s.sessions.access), in_seconds(s.sessions.refresh),
                        in_seconds(s.sessions.refresh_remembered)};
+    auto api = own_url(s), app = s.mail.link_base.empty() ? api : without_slash(s.mail.link_base);
+    terms.links = {.app = app,
+                   .api = api,
+                   .magic_link = in_seconds(s.links.magic_link),
+                   .password_reset = in_seconds(s.links.password_reset),
+                   .email_verification = in_seconds(s.links.email_verification)};
     terms.guesses.per_minute = static_cast<std::int64_t>(s.limits.guess_per_minute);
     terms.guesses.per_hour = static_cast<std::int64_t>(s.limits.guess_per_hour);
     terms.mails.per_minute = static_cast<std::int64_t>(s.limits.mail_per_minute);
@@ -315,6 +336,7 @@ private:
         routes_, {web_, tree_.board(), handle<database_actor>("database"), handle<outbox::outbox_actor>("outbox")});
     http::mobile::add_all(routes_, who);
     http::admin::add_all(routes_, who);
+    http::connect::add_all(routes_, who);
     http::system::add_documentation(routes_, http::mobile::socket_paths(), document_base(settings_));
     web_.observe.watch(routes_);
   }
@@ -456,7 +478,7 @@ int create_admin(const config::settings& settings, const std::string& email, std
   secret password{given.empty() ? read_password() : std::move(given)};
   std::vector<std::string> problems;
   if (!accounts::is_email(email)) problems.push_back(email + " is not an e-mail address");
-  for (auto& each : accounts::password_problems(password, email, true))
+  for (auto& each : accounts::password_problems(password, email, accounts::strength::strong))
     problems.push_back("the password " + each.message);
   for (auto& each : problems) std::cerr << "backstay: " << each << '\n';
   if (!problems.empty()) return exit_bad_usage;
@@ -487,6 +509,7 @@ int print_openapi(const config::settings& settings) {
   http::router routes;
   http::mobile::add_all(routes, {});
   http::admin::add_all(routes, {});
+  http::connect::add_all(routes, {});
   std::cout << http::make_openapi(routes, http::mobile::socket_paths(), document_base(settings)) << '\n';
   return 0;
 }

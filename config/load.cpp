@@ -252,6 +252,18 @@ private:
       complain_about("sandbox.port", "is the same as http.port");
     if (!s.panel.url.empty() && s.panel.token.empty()) complain_about("panel.token", "required with panel.url");
     if (!s.mail.key.empty() && s.mail.from.empty()) complain_about("mail.from", "required with mail.key");
+    check_smtp(s);
+  }
+
+  void check_smtp(const settings& s) {
+    if (s.mail.transport != "smtp") return;
+    if (s.sandbox.enabled) {
+      if (s.sandbox.smtp_port == 0)
+        complain_about("mail.transport", "the sandbox takes SMTP at sandbox.smtp_port only");
+      return;
+    }
+    if (s.mail.host.empty()) complain_about("mail.transport", "smtp requires mail.host");
+    else if (s.mail.from.empty()) complain_about("mail.from", "required with mail.host");
   }
 
   /// The outer time-out must leave the inner one room to answer.

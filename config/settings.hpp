@@ -64,6 +64,7 @@ struct settings {
   struct sandbox_section {
     bool enabled = false;
     std::uint16_t port = 8090;
+    std::uint16_t smtp_port = 0;
   } sandbox;
 
   struct gate_section {
@@ -90,6 +91,16 @@ struct settings {
     milliseconds refresh = 7 * 24h;
     milliseconds refresh_remembered = 30 * 24h;
   } sessions;
+
+  struct links_section {
+    milliseconds magic_link = 15min;
+    milliseconds password_reset = 1h;
+    milliseconds email_verification = 24h;
+  } links;
+
+  struct accounts_section {
+    milliseconds purge_after = 30 * 24h;
+  } accounts;
 
   struct limits_section {
     std::size_t guess_per_minute = 5;
@@ -132,9 +143,15 @@ struct settings {
   } payments;
 
   struct mail_section {
+    std::string transport = "resend";
+    std::string from;
+    std::string link_base;
     std::string url = "https://api.resend.com";
     secret key;
-    std::string from;
+    std::string host;
+    std::uint16_t port = 587;
+    std::string user;
+    secret password;
   } mail;
 
   struct outbox_section {

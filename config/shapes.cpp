@@ -64,6 +64,10 @@ bool is_url(std::string_view text) {
 
 bool is_url_or_empty(std::string_view text) { return text.empty() || is_url(text); }
 
+bool is_host_or_empty(std::string_view text) {
+  return text.empty() || is_address(text) || (is_host(text) && text.front() != '[');
+}
+
 bool is_origin(std::string_view text) {
   const auto separator = text.find("://");
   if (separator == text.npos || separator == 0) return false;

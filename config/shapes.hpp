@@ -17,6 +17,9 @@ bool is_url(std::string_view text);
 /// The same, or nothing.
 bool is_url_or_empty(std::string_view text);
 
+/// A host name, or an IPv4 or IPv6 address without brackets, or nothing.
+bool is_host_or_empty(std::string_view text);
+
 /// `scheme://host[:port]` as a browser sends it (RFC 6454): lower case, no path, no wildcard.
 bool is_origin(std::string_view text);
 

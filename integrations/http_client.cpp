@@ -1,34 +1,29 @@
 #include "integrations/http_client.hpp"
 
+#include "integrations/transfers.hpp"
+
 #include <algorithm>
-#include <csignal>
-#include <curl/curl.h>
-#include <mutex>
-#include <stdexcept>
 #include <string_view>
-#include <thread>
 #include <tuple>
-#include <unordered_map>
 
 namespace backstay::integrations {
 
 namespace {
 
-/// More connections to one host than this wait for a free one; the wait counts against their timeout.
-constexpr long max_connections_per_host = 32;
+/// One request under way.
+struct exchange : transfer {
+  const char* prepare() override;
+  void finish(CURLcode how) override;
+  void give_up(bool was_begun, const char* why) override {
+    then({was_begun ? transport_failure::broken : transport_failure::unreachable, why, {}});
+  }
 
-/// A loop wakes at least this often; new work and the end of the client wake it at once.
-constexpr int poll_interval_ms = 1000;
-
-/// One request under way: libcurl's handle and everything it points into.
-struct exchange {
   http_request request;
   std::function<void(http_result)> then;
   http_response response;
   std::size_t body_sent = 0;
   bool body_started = false;
   bool over_limit = false;
-  std::unique_ptr<CURL, void (*)(CURL*)> easy{curl_easy_init(), curl_easy_cleanup};
   std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers{nullptr, curl_slist_free_all};
 };
 
@@ -166,118 +161,23 @@ std::string describe(transport_failure failure, CURLcode code) {
   }
 }
 
+const char* exchange::prepare() {
+  if (!is_well_formed(request.headers)) return "malformed header";
+  apply_options(*this);
+  return nullptr;
+}
+
+void exchange::finish(CURLcode how) {
+  const auto failure = classify(*this, how);
+  long status = 0;
+  curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);
+  response.status = static_cast<int>(status);
+  then({failure, describe(failure, how), failure == transport_failure::none ? std::move(response) : http_response{}});
+}
+
 } // namespace
 
-/// The client's thread, and the only place that touches libcurl after a request was queued.
-class http_client::loop {
-public:
-  loop() : multi_(open_multi(), curl_multi_cleanup) {
-    curl_multi_setopt(multi_.get(), CURLMOPT_MAX_HOST_CONNECTIONS, max_connections_per_host);
-    thread_ = std::thread([this] { run(); });
-  }
-
-  ~loop() {
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    curl_multi_wakeup(multi_.get());
-    thread_.join();
-  }
-
-  void enqueue(std::unique_ptr<exchange> x) {
-    {
-      const std::lock_guard lock(mutex_);
-      queue_.push_back(std::move(x));
-    }
-    curl_multi_wakeup(multi_.get());
-  }
-
-private:
-  static CURLM* open_multi() {
-    static const auto initialized = curl_global_init(CURL_GLOBAL_DEFAULT);
-    auto* multi = initialized == CURLE_OK ? curl_multi_init() : nullptr;
-    return multi ? multi : throw std::runtime_error("libcurl cannot be initialized");
-  }
-
-  void run() {
-    // Signals belong to the main thread; a peer that closes must not raise SIGPIPE from inside TLS.
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, nullptr);
-    while (start_queued()) {
-      int running = 0;
-      curl_multi_perform(multi_.get(), &running);
-      finish_done();
-      curl_multi_poll(multi_.get(), nullptr, 0, poll_interval_ms, nullptr);
-    }
-    abandon_all();
-  }
-
-  std::vector<std::unique_ptr<exchange>> take_queue() {
-    const std::lock_guard lock(mutex_);
-    return std::exchange(queue_, {});
-  }
-
-  bool is_stopping() {
-    const std::lock_guard lock(mutex_);
-    return stopping_;
-  }
-
-  /// Hands what waits to libcurl; false when the client is to stop.
-  bool start_queued() {
-    if (is_stopping()) return false;
-    for (auto& x : take_queue()) start(std::move(x));
-    return true;
-  }
-
-  void start(std::unique_ptr<exchange> x) {
-    if (!is_well_formed(x->request.headers)) return x->then({transport_failure::unreachable, "malformed header", {}});
-    apply_options(*x);
-    auto* easy = x->easy.get();
-    if (curl_multi_add_handle(multi_.get(), easy) != CURLM_OK)
-      return x->then({transport_failure::unreachable, "no resources for another request", {}});
-    open_.emplace(easy, std::move(x));
-  }
-
-  void finish_done() {
-    int left = 0;
-    while (const auto* message = curl_multi_info_read(multi_.get(), &left))
-      if (message->msg == CURLMSG_DONE) finish(message->easy_handle, message->data.result);
-  }
-
-  void finish(CURL* easy, CURLcode code) {
-    const auto x = close(easy);
-    const auto failure = classify(*x, code);
-    long status = 0;
-    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-    x->response.status = static_cast<int>(status);
-    x->then({failure, describe(failure, code),
-             failure == transport_failure::none ? std::move(x->response) : http_response{}});
-  }
-
-  std::unique_ptr<exchange> close(CURL* easy) {
-    curl_multi_remove_handle(multi_.get(), easy);
-    return std::move(open_.extract(easy).mapped());
-  }
-
-  /// Answers everything that is open, and what the answers make their owners send.
-  void abandon_all() {
-    const auto abandon = [](exchange& x) { x.then({transport_failure::broken, "the client stopped", {}}); };
-    while (!open_.empty()) abandon(*close(open_.begin()->first));
-    for (auto waiting = take_queue(); !waiting.empty(); waiting = take_queue())
-      for (auto& x : waiting) abandon(*x);
-  }
-
-  std::unique_ptr<CURLM, CURLMcode (*)(CURLM*)> multi_;
-  std::unordered_map<CURL*, std::unique_ptr<exchange>> open_;
-  std::mutex mutex_;
-  std::vector<std::unique_ptr<exchange>> queue_;
-  bool stopping_ = false;
-  std::thread thread_;
-};
-
-http_client::http_client() : loop_(std::make_unique<loop>()) {}
+http_client::http_client() : transfers_(std::make_unique<transfers>()) {}
 
 http_client::~http_client() = default;
 
@@ -285,7 +185,7 @@ void http_client::send(http_request request, std::function<void(http_result)> th
   auto x = std::make_unique<exchange>();
   x->request = std::move(request);
   x->then = std::move(then);
-  loop_->enqueue(std::move(x));
+  transfers_->begin(std::move(x));
 }
 
 } // namespace backstay::integrations

@@ -9,6 +9,8 @@
 
 namespace backstay::integrations {
 
+class transfers;
+
 /// Header fields in the order they are sent or were received.
 using http_headers = std::vector<std::pair<std::string, std::string>>;
 
@@ -73,8 +75,7 @@ public:
   void send(http_request request, std::function<void(http_result)> then);
 
 private:
-  class loop;
-  std::unique_ptr<loop> loop_;
+  std::unique_ptr<transfers> transfers_;
 };
 
 } // namespace backstay::integrations

@@ -1,7 +1,12 @@
 #include "persistence/accounts.hpp"
 
+#include "actors/accounts/rules.hpp"
 #include "actors/accounts/store.hpp"
+#include "actors/outbox/store.hpp"
+#include "actors/proofs/store.hpp"
 #include "persistence/transaction.hpp"
+
+#include <nlohmann/json.hpp>
 
 namespace backstay::accounts::store {
 
@@ -25,6 +30,37 @@ bool is_login_taken(transaction& tx, const std::optional<std::string>& login) {
 
 [[noreturn]] void fail_login_exists() { fail(ec::conflict, "Username already exists", "LOGIN_EXISTS"); }
 
+/// Runs `statement`; where a unique index forbids it, because somebody was faster, `otherwise` tells.
+template <class... Args>
+std::optional<pqxx::row> first_or(void (*otherwise)(), transaction& tx, const std::string& statement,
+                                  const Args&... args) {
+  try {
+    return tx.first(statement, args...);
+  } catch (const pqxx::unique_violation&) {
+    otherwise();
+    throw;
+  }
+}
+
+using nlohmann::json;
+using notifications::channels;
+using notifications::preferences;
+
+json to_json(const preferences& chosen) {
+  json object = json::object();
+  for (auto& [kind, by] : chosen)
+    object[std::string{name_of(kind)}] = {{"push", by.push}, {"email", by.email}, {"in_app", by.in_app}};
+  return object;
+}
+
+preferences read_preferences(const json& object) {
+  preferences chosen;
+  for (auto& [name, by] : object.items())
+    if (auto kind = from_name<live::notification_kind>(name)) // one of a newer server is left alone
+      chosen[*kind] = {.push = by.at("push"), .email = by.at("email"), .in_app = by.at("in_app")};
+  return chosen;
+}
+
 } // namespace
 
 void announce(transaction& tx, const account_id& id) { tx.notify("sessions", "account:" + to_string(id)); }
@@ -35,8 +71,8 @@ std::string usable(const std::string& of) {
 
 std::string account_columns(const std::string& of) {
   std::string list = of + ".id AS account_id, " + usable(of) + " AS account_is_active";
-  for (auto column : {"number", "login", "email", "role", "is_email_verified", "display_name", "bio", "avatar_url",
-                      "locale", "created_at", "updated_at", "last_login_at"})
+  for (auto column : {"number", "login", "email", "pending_email", "role", "is_email_verified", "display_name", "bio",
+                      "avatar_url", "locale", "notification_preferences", "created_at", "updated_at", "last_login_at"})
     list += ", " + of + "." + column + " AS account_" + column;
   list += ", " + of + ".password_hash <> '' AS account_has_password";
   list += ", EXISTS (SELECT 1 FROM authenticators WHERE account = " + of +
@@ -54,6 +90,7 @@ account account_of(const pqxx::row& row) {
           .number = get<std::int64_t>(row["account_number"]),
           .login = get<std::string>(row["account_login"]),
           .email = get<std::optional<std::string>>(row["account_email"]),
+          .pending_email = get<std::optional<std::string>>(row["account_pending_email"]),
           .role = get<role>(row["account_role"]),
           .is_active = get<bool>(row["account_is_active"]),
           .is_email_verified = get<bool>(row["account_is_email_verified"]),
@@ -65,6 +102,7 @@ account account_of(const pqxx::row& row) {
           .bio = get<std::optional<std::string>>(row["account_bio"]),
           .avatar_url = get<std::optional<std::string>>(row["account_avatar_url"]),
           .locale = get<std::string>(row["account_locale"]),
+          .notification_preferences = read_preferences(json::parse(row["account_notification_preferences"].c_str())),
           .created_at = get<timestamp>(row["account_created_at"]),
           .updated_at = get<timestamp>(row["account_updated_at"]),
           .last_login_at = get<std::optional<timestamp>>(row["account_last_login_at"])};
@@ -75,13 +113,14 @@ account account_of(const pqxx::row& row) {
 account create(transaction& tx, const new_account& what, timestamp now) {
   static const std::string statement =
       "INSERT INTO accounts (id, login, email, password_hash, role, is_active, is_email_verified, locale, "
-      "tos_accepted_at, created_at, updated_at) VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) "
+      "tos_accepted_at, created_at, updated_at, display_name) "
+      "VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11) "
       "ON CONFLICT DO NOTHING RETURNING " +
       account_columns("accounts");
   auto tos_accepted_at = what.tos_accepted ? std::optional{now} : std::nullopt;
   for (auto& login : what.logins) {
     auto row = tx.first(statement, account_id::random(), login, what.email, what.password_hash, what.role,
-                        what.is_active, what.is_email_verified, what.locale, tos_accepted_at, now);
+                        what.is_active, what.is_email_verified, what.locale, tos_accepted_at, now, what.display_name);
     if (row) return account_of(*row);
     if (is_email_taken(tx, what.email)) fail_email_exists();
   }
@@ -129,11 +168,102 @@ std::optional<account> note_sign_in(transaction& tx, const credential& checked, 
 std::optional<account> verify_email(transaction& tx, const std::string& email, timestamp now) {
   static const std::string statement =
       "UPDATE accounts SET is_active = true, is_email_verified = true, last_login_at = $1 "
-      "WHERE lower(email) = lower($2) RETURNING " +
+      "WHERE lower(email) = lower($2) AND deleted_at IS NULL RETURNING " +
       account_columns("accounts");
   auto verified = found_account(tx.first(statement, now, email));
   if (verified) announce(tx, verified->id);
   return verified;
+}
+
+// Killed right after the commit: the new address signs in, and the old one is told.
+std::optional<account> confirm_pending_email(transaction& tx, const account_id& id, const std::string& email,
+                                             timestamp now) {
+  static const std::string statement =
+      "UPDATE accounts SET email = pending_email, pending_email = NULL, is_email_verified = true, updated_at = $3 "
+      "WHERE id = $1::uuid AND lower(pending_email) = lower($2) AND " +
+      usable("accounts") + " RETURNING " + account_columns("accounts");
+  using proofs::store::purpose;
+  for (auto mailed : {purpose::password_reset, purpose::magic_link, purpose::email_verification})
+    proofs::store::withdraw(tx, mailed, id);
+  auto before = find(tx, id);
+  if (is_email_taken(tx, email) && before && before->email != email) fail_email_exists();
+  auto changed = found_account(first_or(fail_email_exists, tx, statement, id, email, now));
+  if (!changed) return std::nullopt;
+  announce(tx, id);
+  if (before->email)
+    outbox::store::enqueue(tx,
+                           outbox::mail_work{.to = *before->email,
+                                             .locale = changed->locale,
+                                             .template_ = outbox::template_name::email_changed},
+                           now);
+  return changed;
+}
+
+// Killed right after the commit: changed; a repeat changes nothing more.
+account change(transaction& tx, const change_account& what, timestamp now) {
+  static const std::string statement =
+      "UPDATE accounts SET login = coalesce($2, login), display_name = coalesce($3, display_name), "
+      "locale = coalesce($4, locale), notification_preferences = notification_preferences || $5::jsonb, "
+      "updated_at = $6 WHERE id = $1::uuid RETURNING " +
+      account_columns("accounts");
+  auto chosen = to_json(what.notification_preferences.value_or(preferences{})).dump();
+  auto changed = found_account(first_or(fail_login_exists, tx, statement, what.caller.account, what.login,
+                                        what.display_name, what.locale, chosen, now));
+  if (!changed) fail(ec::not_found);
+  announce(tx, changed->id);
+  return *changed;
+}
+
+// Killed right after the commit: the address waits, and its code is in the mail that was written with it.
+account set_pending_email(transaction& tx, const account_id& id, const std::optional<std::string>& email) {
+  static const std::string statement =
+      "UPDATE accounts SET pending_email = $2 WHERE id = $1::uuid RETURNING " + account_columns("accounts");
+  if (is_email_taken(tx, email)) fail_email_exists();
+  auto changed = found_account(tx.first(statement, id, email));
+  if (!changed) fail(ec::not_found);
+  announce(tx, id);
+  return *changed;
+}
+
+std::optional<std::string> telegram_username_of(transaction& tx, const account_id& id) {
+  auto row = tx.first("SELECT username FROM identities WHERE account = $1::uuid AND provider = 'telegram'", id);
+  return row ? sql::get<std::optional<std::string>>((*row)[0]) : std::nullopt;
+}
+
+// Killed right after the commit: deleted; the caller's repeat finds no session.
+void mark_deleted(transaction& tx, const account_id& id, timestamp now) {
+  auto marked = tx.run(
+      "UPDATE accounts SET deleted_at = $2, updated_at = $2 WHERE id = $1::uuid AND deleted_at IS NULL", id, now);
+  if (marked.affected_rows() == 0) fail(ec::not_found);
+  announce(tx, id);
+}
+
+namespace {
+
+/// Everything about its owner; the row stays, for payments and ledger point to it.
+void purge(transaction& tx, const account_id& id, const std::optional<std::string>& email, timestamp now) {
+  tx.run("DELETE FROM outbox WHERE kind = 'mail' AND payload->>'to' = $1", email);
+  for (auto* table : {"one_time_proofs", "sessions", "devices", "identities", "authenticators", "recovery_codes",
+                      "device_credentials"})
+    tx.run(std::string{"DELETE FROM "} + table + " WHERE account = $1::uuid", id);
+  for (auto* table : {"notifications", "live_events", "panel_users"})
+    tx.run(std::string{"DELETE FROM "} + table + " WHERE account_id = $1::uuid", id);
+  tx.run("UPDATE accounts SET login = $2, email = NULL, pending_email = NULL, password_hash = '', is_active = false, "
+         "is_email_verified = false, display_name = NULL, bio = NULL, avatar_url = NULL, lock_reason = NULL, "
+         "preferences = '{}', notification_preferences = '{}', purged_at = $3 WHERE id = $1::uuid",
+         id, purged_login(id), now);
+}
+
+} // namespace
+
+// Killed before the commit, the next call finds the same accounts; after it, they are done.
+std::int64_t purge_deleted_before(transaction& tx, timestamp moment, timestamp now) {
+  auto due = tx.run("SELECT id, email FROM accounts WHERE deleted_at < $1 AND purged_at IS NULL "
+                    "ORDER BY deleted_at LIMIT 100 FOR UPDATE SKIP LOCKED",
+                    moment);
+  for (auto row : due)
+    purge(tx, sql::get<account_id>(row["id"]), sql::get<std::optional<std::string>>(row["email"]), now);
+  return static_cast<std::int64_t>(due.size());
 }
 
 std::string password_hash_of(transaction& tx, const account_id& id) {

@@ -7,6 +7,9 @@
 
 namespace backstay::accounts::store {
 
+/// Whether an account may sign in: confirmed, neither locked nor deleted. An expression in SQL.
+std::string usable(const std::string& of);
+
 /// The columns that `account_of` reads, to be used in a SELECT or RETURNING; `of` is the table's name or alias.
 /// The id is called `account_id`, so that the row may hold another table's columns too.
 std::string account_columns(const std::string& of);

@@ -61,6 +61,12 @@ std::optional<proof> examine(transaction& tx, const keyring& keys, purpose what_
                                         hashes_of(keys, what_for, shown), what_for, most_looks, now));
 }
 
+std::optional<proof> find(transaction& tx, const keyring& keys, purpose what_for, const secret& shown, timestamp now) {
+  return found_proof(what_for, tx.first("SELECT account, content FROM one_time_proofs WHERE hash = ANY($1::text[]) "
+                                        "AND purpose = $2 AND expires_at > $3::timestamptz",
+                                        hashes_of(keys, what_for, shown), what_for, now));
+}
+
 void withdraw(transaction& tx, purpose what_for, const account_id& account) {
   tx.run("DELETE FROM one_time_proofs WHERE account = $1::uuid AND purpose = $2", account, what_for);
 }

@@ -7,8 +7,10 @@
 #include "actors/kernel/text.hpp"
 #include "actors/outbox/store.hpp"
 #include "actors/proofs/store.hpp"
+#include "actors/sessions/devices.hpp"
 #include "config/log.hpp"
 #include "persistence/accounts.hpp"
+#include "persistence/devices.hpp"
 #include "persistence/transaction.hpp"
 
 #include <algorithm>
@@ -85,18 +87,6 @@ signed_in answer(const terms& terms, const stored_session& session, secret refre
                     .issued_at = now,
                     .expires_at = now + terms.lifetimes.access},
           .refresh_token = std::move(refresh_token)};
-}
-
-// Without a new push token the known one stays.
-void keep_device(transaction& tx, const account_id& account, const device& what, timestamp now) {
-  tx.run("INSERT INTO devices AS d (account, device_id, platform, platform_id, os_version, app_version, device_model, "
-         "push_token, registered_at, last_active_at) VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $9) "
-         "ON CONFLICT (account, device_id) DO UPDATE SET platform = excluded.platform, "
-         "platform_id = excluded.platform_id, os_version = excluded.os_version, app_version = excluded.app_version, "
-         "device_model = excluded.device_model, push_token = coalesce(excluded.push_token, d.push_token), "
-         "last_active_at = excluded.last_active_at",
-         account, what.device_id, what.platform, what.platform_id, what.os_version, what.app_version, what.device_model,
-         what.push_token, now);
 }
 
 // A sign-in that waits for its second factor is kept as names and values.
@@ -328,10 +318,38 @@ void confirm_token(transaction& tx, const session_id& session, const std::string
 }
 
 // The mail is written with the code: killed right after the commit, the outbox sends it.
-void issue_code(transaction& tx, const terms& terms, const account& account, timestamp now) {
-  auto code = codes::store::issue(tx, terms.keys, codes::purpose::verification, *account.email, now);
-  outbox::store::enqueue(tx, outbox::mail_work{.to = *account.email, .locale = account.locale, .code = code}, now);
+void issue_code(transaction& tx, const terms& terms, const std::string& address, const std::string& locale,
+                timestamp now) {
+  auto code = codes::store::issue(tx, terms.keys, codes::purpose::verification, address, now);
+  outbox::store::enqueue(tx, outbox::mail_work{.to = address, .locale = locale, .code = code}, now);
 }
+
+namespace {
+
+/// The account that `command` confirms the address of.
+account verify_address(transaction& tx, const sessions::verify_code& command, timestamp now) {
+  auto account = accounts::store::verify_email(tx, command.email, now);
+  if (account) return *account;
+  // The code is right, so this tells nobody else anything: it belongs to a new address that somebody waits for.
+  if (!command.caller) fail(ec::forbidden, "Sign in to confirm a new address", "SIGN_IN_REQUIRED");
+  account = accounts::store::confirm_pending_email(tx, command.caller->account, command.email, now);
+  if (!account) fail(ec::forbidden, "This is not the address that your account waits for", "SIGN_IN_REQUIRED");
+  audit::store::record(
+      tx, {.action = "auth.email.changed", .actor = account->id, .subject = account->id, .origin = command.origin},
+      now);
+  return *account;
+}
+
+/// In which language to write to an address that waits for its code; nothing where none does.
+std::optional<std::string> locale_of_waiting(transaction& tx, const std::string& email) {
+  auto row = tx.first("SELECT locale FROM accounts WHERE deleted_at IS NULL AND locked_at IS NULL AND "
+                      "((lower(email) = lower($1) AND NOT is_email_verified) OR lower(pending_email) = lower($1)) "
+                      "ORDER BY lower(email) = lower($1) DESC NULLS LAST LIMIT 1",
+                      email);
+  return row ? std::optional{get<std::string>((*row)[0])} : std::nullopt;
+}
+
+} // namespace
 
 // Killed right after the commit, the answer is lost: the address is verified, and the password signs in.
 outcome<signed_in> verify_code(transaction& tx, const terms& terms, const sessions::verify_code& command,
@@ -346,17 +364,18 @@ outcome<signed_in> verify_code(transaction& tx, const terms& terms, const sessio
     return *wrong;
   }
   budgets::store::give_back(tx, guess.key);
-  auto account = accounts::store::verify_email(tx, command.email, now);
-  if (!account) fail(invalid_credentials()); // it was removed meanwhile
-  return open(tx, terms, {.account = *account, .origin = command.origin, .way = "mailed_code"}, now);
+  auto account = verify_address(tx, command, now);
+  return open(tx, terms, {.account = account, .origin = command.origin, .way = "mailed_code"}, now);
 }
 
 outcome<code_sent> resend_code(transaction& tx, const terms& terms, const std::string& email, timestamp now) {
   if (auto wait = reserve_mail(tx, terms, email, now); wait.count() > 0) return mails_rest(wait);
   auto left = codes::store::count_resend(tx, codes::purpose::verification, email, now);
-  auto account = accounts::store::find_by_email(tx, email);
-  if (account && !account->is_email_verified) issue_code(tx, terms, *account, now);
-  else codes::store::issue_none(tx, codes::purpose::verification, email, now);
+  auto code = codes::store::issue(tx, terms.keys, codes::purpose::verification, email, now);
+  auto locale = locale_of_waiting(tx, email);
+  outbox::mail_work mail{.to = email, .locale = locale.value_or(""), .code = code};
+  if (locale) outbox::store::enqueue(tx, mail, now);
+  else outbox::store::enqueue_nothing(tx, mail, now);
   return code_sent{.resends_remaining = left.count, .next_resend_available_at = left.next_at};
 }
 
@@ -378,6 +397,7 @@ void forget_stale(transaction& tx, timestamp now) {
   proofs::store::forget_expired(tx, now);
   budgets::store::forget_stale(tx, now);
   codes::store::forget_stale(tx, now);
+  forget_stale_push_tokens(tx, now);
   // Ended sessions stay for a while: people look for what they do not recognize.
   tx.run("DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 LIMIT 1000)",
          now - std::chrono::days{30});

@@ -1,25 +1,43 @@
 #include "actors/accounts/actor.hpp"
 
 #include "actors/accounts/administration.hpp"
+#include "actors/accounts/recovery.hpp"
 #include "actors/accounts/rules.hpp"
 #include "actors/accounts/store.hpp"
 #include "actors/audit/store.hpp"
 #include "actors/budgets/store.hpp"
 #include "actors/kernel/outcome.hpp"
+#include "actors/outbox/store.hpp"
+#include "config/log.hpp"
 
 namespace backstay::accounts {
 
 namespace {
 
-using self_pointer = accounts_actor::stateful_pointer<accounts_state>;
-using promise = caf::typed_response_promise<registered>;
+using self_pointer = purging_accounts_actor::stateful_pointer<accounts_state>;
+template <class T>
+using promise = caf::typed_response_promise<T>;
 using sessions::store::terms;
 using sessions::store::terms_ptr;
 
+constexpr std::chrono::hours purge_pause{1};
+
+void check_problems(std::vector<problem> problems) {
+  if (!problems.empty()) fail({.code = ec::invalid, .problems = std::move(problems)});
+}
+
+/// Ours are ASCII: what looks alike in another script must not be taken for them.
+void check_email(const std::string& email) {
+  if (!is_email(email)) fail_field("email", "is not an e-mail address");
+}
+
+void forget(self_pointer self, const account_id& id) { self->state.with.invalidate("account:" + to_string(id)); }
+
+// --- registering
+
 void check(const register_account& command, bool registration_enabled) {
   if (!registration_enabled) fail(ec::forbidden, "Registration is disabled", "REGISTRATION_DISABLED");
-  auto problems = problems_of(command);
-  if (!problems.empty()) fail({.code = ec::invalid, .problems = std::move(problems)});
+  check_problems(problems_of(command));
 }
 
 /// Counts the try, also if it fails, and sees whether hashing the password is worth it.
@@ -42,7 +60,8 @@ store::new_account new_account_of(const register_account& command, const std::st
           .password_hash = password_hash,
           .is_active = command.welcome == welcome::sign_in_at_once || !command.email,
           .locale = command.locale,
-          .tos_accepted = command.tos_accepted.value_or(false)};
+          .tos_accepted = command.tos_accepted.value_or(false),
+          .display_name = command.display_name};
 }
 
 /// Account, code, mail and session stand together or not at all. Killed right after the commit, the answer is lost:
@@ -57,7 +76,8 @@ registered create(transaction& tx, const terms& terms, const register_account& c
                         .origin = command.origin,
                         .details = {{"way", "registration"}}},
                        now);
-  if (command.email) sessions::store::issue_code(tx, terms, result.account, now);
+  if (command.email && command.confirmation == confirmation::code)
+    sessions::store::issue_code(tx, terms, *command.email, command.locale, now);
   if (command.welcome == welcome::sign_in_at_once)
     result.session = sessions::store::open(tx, terms,
                                            {.account = result.account,
@@ -66,10 +86,12 @@ registered create(transaction& tx, const terms& terms, const register_account& c
                                             .is_new = true,
                                             .way = "registration"},
                                            now);
+  if (command.email && command.confirmation == confirmation::link)
+    store::send_verification_link(tx, terms, result.account, now);
   return result;
 }
 
-promise register_new(self_pointer self, const register_account& command) {
+promise<registered> register_new(self_pointer self, const register_account& command) {
   auto& state = self->state;
   check(command, state.with.registration_enabled);
   auto answer = self->make_response_promise<registered>();
@@ -90,6 +112,8 @@ promise register_new(self_pointer self, const register_account& command) {
       });
   return answer;
 }
+
+// --- what operators do
 
 account_details details_of(transaction& tx, const terms& terms, const account_id& account, timestamp now) {
   auto details = store::find_details(tx, account, now);
@@ -116,21 +140,260 @@ auto administer(self_pointer self, const Command& command) {
   return answer;
 }
 
+// --- what is mailed
+
+promise<done> handle(self_pointer self, const request_password_reset& command) {
+  check_email(command.email);
+  return transact(self, self->state.context.database,
+                  [=, terms = self->state.with.terms, now = self->state.context.now()](transaction& tx) {
+                    store::request_password_reset(tx, *terms, command.email, now);
+                    return done{};
+                  });
+}
+
+promise<done> handle(self_pointer self, const request_magic_link& command) {
+  check_email(command.email);
+  return transact(self, self->state.context.database,
+                  [=, terms = self->state.with.terms, may_register = self->state.with.registration_enabled,
+                   now = self->state.context.now()](transaction& tx) {
+                    store::request_magic_link(tx, *terms, command, may_register, now);
+                    return done{};
+                  });
+}
+
+promise<done> handle(self_pointer self, const request_verification_link& command) {
+  check_email(command.email);
+  return transact(self, self->state.context.database,
+                  [=, terms = self->state.with.terms, now = self->state.context.now()](transaction& tx) {
+                    store::request_verification_link(tx, *terms, command.email, now);
+                    return done{};
+                  });
+}
+
+/// The password is hashed first, as a sign-in does for each guess: then code, password and sessions change in one
+/// transaction, and a code is never used up by a hash that could not be made.
+promise<done> handle(self_pointer self, const reset_password& command) {
+  if (!command.token && !(command.email && command.code))
+    fail_field("token", "either a token, or email and code are required", "missing");
+  if (command.email) check_email(*command.email);
+  check_problems(
+      password_problems(command.new_password, command.email.value_or(""), command.password_strength, "new_password"));
+  auto answer = self->make_response_promise<done>();
+  ask(self, self->state.with.hashing, caf::infinite, hashing::password_job{.password = command.new_password}, answer,
+      [=](hashing::verdict& hashed) {
+        transact(
+            self, self->state.context.database,
+            [=, terms = self->state.with.terms, hash = hashed.hash, now = self->state.context.now()](transaction& tx) {
+              return store::reset_password(tx, *terms, command, hash, now);
+            },
+            answer,
+            [=](outcome<account_id>& whose) mutable {
+              forget(self, value_of(whose));
+              answer.deliver(done{});
+            });
+      });
+  return answer;
+}
+
+promise<sessions::signed_in> handle(self_pointer self, const use_magic_link& command) {
+  auto answer = self->make_response_promise<sessions::signed_in>();
+  transact(
+      self, self->state.context.database,
+      [=, terms = self->state.with.terms, may_register = self->state.with.registration_enabled,
+       now = self->state.context.now()](transaction& tx) {
+        return store::use_magic_link(tx, *terms, command, may_register, now);
+      },
+      answer,
+      [=](sessions::signed_in& session) mutable {
+        forget(self, session.account.id);
+        answer.deliver(std::move(session));
+      });
+  return answer;
+}
+
+promise<done> handle(self_pointer self, const use_verification_link& command) {
+  auto answer = self->make_response_promise<done>();
+  transact(
+      self, self->state.context.database,
+      [=, terms = self->state.with.terms, now = self->state.context.now()](transaction& tx) {
+        return store::use_verification_link(tx, *terms, command, now);
+      },
+      answer,
+      [=](account_id& whose) mutable {
+        forget(self, whose);
+        answer.deliver(done{});
+      });
+  return answer;
+}
+
+// --- reading and changing
+
+/// The account's own address again ends the waiting for another.
+bool is_own_address(transaction& tx, const change_account& command) {
+  auto current = store::find_by_email(tx, *command.email);
+  return current && current->id == command.caller.account;
+}
+
+/// Killed right after the commit, the answer is lost: the values stand, and the code for a new address is in its mail.
+sessions::account change(transaction& tx, const terms& terms, const change_account& command, timestamp now) {
+  bool is_new_address = command.email && !is_own_address(tx, command);
+  if (is_new_address) {
+    if (auto wait = sessions::store::reserve_mail(tx, terms, *command.email, now); wait.count() > 0)
+      fail(sessions::mails_rest(wait));
+    store::check_free(tx, command.email, std::nullopt);
+    auto locale = command.locale ? *command.locale : store::find(tx, command.caller.account).value().locale;
+    sessions::store::issue_code(tx, terms, *command.email, locale, now);
+  }
+  auto changed = store::change(tx, command, now);
+  if (command.email) changed = store::set_pending_email(tx, changed.id, is_new_address ? command.email : std::nullopt);
+  audit::entry entry{.action = "account.changed", .actor = changed.id, .subject = changed.id, .origin = command.origin};
+  if (command.login) entry.details["login"] = changed.login;
+  if (is_new_address) entry.details["pending_email"] = *command.email;
+  if (command.login || command.email) audit::store::record(tx, entry, now);
+  return changed;
+}
+
+promise<sessions::account> handle(self_pointer self, const change_account& command) {
+  check_problems(problems_of(command));
+  auto answer = self->make_response_promise<sessions::account>();
+  transact(
+      self, self->state.context.database,
+      [=, terms = self->state.with.terms, now = self->state.context.now()](transaction& tx) {
+        return change(tx, *terms, command, now);
+      },
+      answer,
+      [=](sessions::account& changed) mutable {
+        forget(self, changed.id);
+        answer.deliver(std::move(changed));
+      });
+  return answer;
+}
+
+sessions::account read_account(transaction& tx, const account_id& id) {
+  auto found = store::find(tx, id);
+  if (!found) fail(ec::not_found);
+  return *found;
+}
+
+promise<overview> handle(self_pointer self, const get_overview& wanted) {
+  auto answer = self->make_response_promise<overview>();
+  auto read = [id = wanted.account](transaction& tx) {
+    return overview{.account = read_account(tx, id), .telegram_username = store::telegram_username_of(tx, id)};
+  };
+  query(self, self->state.context.database, read, answer, [=](overview& found) {
+    // Without the subscription the rest is still worth telling.
+    self->request(self->state.with.subscriptions, std::chrono::seconds{3}, subscriptions::get_active{found.account.id})
+        .then(
+            [=](subscriptions::subscription_view& subscription) mutable {
+              found.subscription = std::move(subscription);
+              answer.deliver(std::move(found));
+            },
+            [=](const caf::error&) mutable { answer.deliver(std::move(found)); });
+  });
+  return answer;
+}
+
+// --- deleting
+
+/// Takes a guess, and returns what the password is checked against; empty where there is none.
+outcome<std::string> begin_deletion(transaction& tx, const terms& terms, const delete_account& command, timestamp now) {
+  auto wait = budgets::store::take(tx, budgets::guesses_of(command.caller.account), terms.guesses, now);
+  if (wait.count() > 0) return sessions::locked_out(wait);
+  auto account = read_account(tx, command.caller.account);
+  if (account.has_second_factor) fail(ec::forbidden, "Switch the second factor off first", "SECOND_FACTOR_REQUIRED");
+  return store::password_hash_of(tx, account.id);
+}
+
+/// Killed right after the commit, the answer is lost: the account is deleted, and the caller's session is over.
+done finish_deletion(transaction& tx, const delete_account& command, timestamp now) {
+  auto& id = command.caller.account;
+  if (command.asks_for_proof) budgets::store::give_back(tx, budgets::guesses_of(id));
+  auto account = read_account(tx, id);
+  store::mark_deleted(tx, id, now);
+  sessions::store::revoke_all(tx, id, std::nullopt, now);
+  audit::store::record(tx, {.action = "account.deleted", .actor = id, .subject = id, .origin = command.origin}, now);
+  if (account.email)
+    outbox::store::enqueue(tx,
+                           outbox::mail_work{.to = *account.email,
+                                             .locale = account.locale,
+                                             .template_ = outbox::template_name::account_deleted},
+                           now);
+  return done{};
+}
+
+void finish_deletion(self_pointer self, const delete_account& command, promise<done> answer) {
+  transact(
+      self, self->state.context.database,
+      [=, now = self->state.context.now()](transaction& tx) { return finish_deletion(tx, command, now); }, answer,
+      [=](done& result) mutable {
+        forget(self, command.caller.account);
+        answer.deliver(result);
+      });
+}
+
+void check_proof(self_pointer self, const delete_account& command, const std::string& hash, promise<done> answer) {
+  if (hash.empty()) return finish_deletion(self, command, answer);
+  ask(self, self->state.with.hashing, caf::infinite, hashing::password_job{command.password, hash}, answer,
+      [=](hashing::verdict& verdict) {
+        if (!verdict.matches) fail(ec::forbidden, "The password is wrong", "INVALID_PASSWORD");
+        finish_deletion(self, command, answer);
+      });
+}
+
+promise<done> handle(self_pointer self, const delete_account& command) {
+  auto answer = self->make_response_promise<done>();
+  if (!command.asks_for_proof) {
+    finish_deletion(self, command, answer);
+    return answer;
+  }
+  transact(
+      self, self->state.context.database,
+      [=, terms = self->state.with.terms, now = self->state.context.now()](transaction& tx) {
+        return begin_deletion(tx, *terms, command, now);
+      },
+      answer, [=](outcome<std::string>& hash) { check_proof(self, command, value_of(hash), answer); });
+  return answer;
+}
+
+void handle(self_pointer self, const purge& again) {
+  self->delayed_send(self, purge_pause, again);
+  auto& state = self->state;
+  auto job = [now = state.context.now(), after = state.with.purge_after](transaction& tx) -> std::any {
+    return store::purge_deleted_before(tx, now - after, now);
+  };
+  self->request(state.context.database, caf::infinite, database_job{job})
+      .then(
+          [](database_outcome& outcome) {
+            auto count = std::any_cast<std::int64_t>(outcome.value);
+            if (count > 0) log::info("accounts", "deleted accounts were purged", {{"count", std::to_string(count)}});
+          },
+          [](const caf::error& error) { // the next occasion makes up for it
+            log::warning("accounts", "could not purge", {{"cause", to_string(describe(error).code)}});
+          });
+}
+
 } // namespace
 
-accounts_actor::behavior_type accounts(self_pointer self, domain_context context, accounts_dependencies deps) {
+purging_accounts_actor::behavior_type accounts(self_pointer self, domain_context context, accounts_dependencies deps) {
   auto on = handlers(self, context.pulse);
   self->state.context = std::move(context);
   self->state.with = std::move(deps);
+  self->delayed_send(self, std::chrono::minutes{1}, purge{}); // others start first
   return {
       on([self](const register_account& command) { return register_new(self, command); }),
       on([self](const get_account& wanted) {
-        return query(self, self->state.context.database, [id = wanted.account](transaction& tx) {
-          auto found = store::find(tx, id);
-          if (!found) fail(ec::not_found);
-          return *found;
-        });
+        return query(self, self->state.context.database,
+                     [id = wanted.account](transaction& tx) { return read_account(tx, id); });
       }),
+      on([self](const get_overview& m) { return handle(self, m); }),
+      on([self](const request_password_reset& m) { return handle(self, m); }),
+      on([self](const reset_password& m) { return handle(self, m); }),
+      on([self](const request_magic_link& m) { return handle(self, m); }),
+      on([self](const use_magic_link& m) { return handle(self, m); }),
+      on([self](const request_verification_link& m) { return handle(self, m); }),
+      on([self](const use_verification_link& m) { return handle(self, m); }),
+      on([self](const change_account& m) { return handle(self, m); }),
+      on([self](const delete_account& m) { return handle(self, m); }),
       on([self](const list_accounts& wanted) {
         return query(self, self->state.context.database, [wanted](transaction& tx) { return store::list(tx, wanted); });
       }),
@@ -143,6 +406,7 @@ accounts_actor::behavior_type accounts(self_pointer self, domain_context context
       on([self](const lock_account& command) { return administer(self, command); }),
       on([self](const unlock_account& command) { return administer(self, command); }),
       on([self](const end_sessions& command) { return administer(self, command); }),
+      [self](const purge& m) { handle(self, m); },
   };
 }
 

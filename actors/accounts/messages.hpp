@@ -4,6 +4,7 @@
 #include "actors/kernel/clock.hpp"
 #include "actors/kernel/message.hpp"
 #include "actors/sessions/messages.hpp"
+#include "actors/subscriptions/messages.hpp"
 
 #include <caf/typed_actor.hpp>
 
@@ -24,6 +25,16 @@ enum class welcome : std::uint8_t {
   sign_in_at_once ///< active, signed in, and a verification mail is sent
 };
 
+/// What is mailed to a new address for its owner to confirm it by.
+enum class confirmation : std::uint8_t { code, link };
+
+/// What a new password must have, beyond the common policy (contract's ruling 5).
+enum class strength : std::uint8_t {
+  common,     ///< nothing
+  four_kinds, ///< an upper and a lower case letter, a digit and a special character
+  strong,     ///< these, and 12 characters
+};
+
 struct registered {
   sessions::account account;
   std::optional<sessions::signed_in> session; ///< with `sign_in_at_once`
@@ -40,7 +51,9 @@ struct register_account {
   std::optional<bool> tos_accepted;
   std::optional<sessions::device> device;
   accounts::welcome welcome = welcome::verify_first;
-  bool strong_password = false; ///< the endpoint demands ≥ 12 characters of four kinds, beyond the common policy
+  accounts::confirmation confirmation = confirmation::code;
+  strength password_strength = strength::common;
+  std::optional<std::string> display_name;
   backstay::origin origin;
 };
 
@@ -168,11 +181,101 @@ struct end_sessions {
   backstay::origin origin;
 };
 
+/// An account with what other domains know of it.
+struct overview {
+  sessions::account account;
+  std::optional<std::string> telegram_username;
+  std::optional<subscriptions::subscription_view> subscription; ///< nothing while that domain cannot be asked
+};
+
+struct get_overview {
+  using reply = overview;
+  account_id account;
+};
+
+// What is mailed. The answers tell nothing of the address: known, unknown, unverified and locked ones are one in text,
+// headers and time (contract's ruling 10). Errors of the requests: `too_many` named RATE_LIMITED.
+
+/// A code and a link that set a new password, if there is an account that may sign in.
+struct request_password_reset {
+  using reply = done;
+  std::string email;
+};
+
+/// By the code that was mailed to `email`, or by the token of the link. Ends every session of the account and all that
+/// was mailed before. Errors: `invalid` (password policy); with a code those of `sessions::verify_code`; with a token
+/// `refused` named INVALID_TOKEN.
+struct reset_password {
+  using reply = done;
+  std::optional<std::string> email;
+  std::optional<secret> code, token;
+  secret new_password;
+  strength password_strength = strength::strong;
+  backstay::origin origin;
+};
+
+/// A link that signs in; for an address without an account it makes one, where registration is enabled.
+struct request_magic_link {
+  using reply = done;
+  std::string email;
+  std::string locale = "en-EN"; ///< of the mail, and of the account, where there is none yet
+};
+
+/// Signs in by the token of a link, once. Whoever reads the mail owns the address: if it was not verified before, it is
+/// now, and what others may have prepared goes: sessions, password, linked accounts, device credentials.
+/// Errors: `refused` named INVALID_TOKEN; `forbidden` named REGISTRATION_DISABLED.
+struct use_magic_link {
+  using reply = sessions::signed_in;
+  secret token;
+  std::optional<sessions::device> device;
+  backstay::origin origin;
+};
+
+/// A link that confirms the address, if there is an account that waits for it.
+struct request_verification_link {
+  using reply = done;
+  std::string email;
+};
+
+/// May be repeated: links are opened twice, by people and by mail scanners. Errors: `refused` named INVALID_TOKEN.
+struct use_verification_link {
+  using reply = done;
+  secret token;
+  backstay::origin origin;
+};
+
+/// Changes what is given. A new e-mail address waits as `pending_email` until its mailed code is shown by
+/// `sessions::verify_code`; the account's own again ends the waiting.
+/// Errors: `conflict` named EMAIL_EXISTS or LOGIN_EXISTS; `invalid`; `too_many` named RATE_LIMITED.
+struct change_account {
+  using reply = sessions::account;
+  backstay::caller caller;
+  std::optional<std::string> login, email, display_name, locale;
+  std::optional<notifications::preferences> notification_preferences; ///< of the kinds that are named
+  backstay::origin origin;
+};
+
+/// Signed out everywhere at once, what is personal goes later (setting `accounts.purge_after`).
+/// Errors: `forbidden` named INVALID_PASSWORD or SECOND_FACTOR_REQUIRED, `locked`.
+struct delete_account {
+  using reply = done;
+  backstay::caller caller;
+  bool asks_for_proof = false; ///< the password, if the account has one, and the second factor, if it has one
+  secret password;
+  std::optional<secret> code;
+  backstay::origin origin;
+};
+
 using accounts_actor = caf::typed_actor<
     // Creates an account; the mail with its code goes out through the outbox.
     answers<register_account>,
     // One account by its id; `not_found`.
     answers<get_account>,
+    // The same with Telegram's name and the subscription.
+    answers<get_overview>, answers<request_password_reset>, answers<reset_password>, answers<request_magic_link>,
+    answers<use_magic_link>, answers<request_verification_link>, answers<use_verification_link>,
+    answers<change_account>, answers<delete_account>,
+
     // Operators search, look, and act.
     answers<list_accounts>, answers<get_account_details>, answers<change_role>, answers<lock_account>,
     answers<unlock_account>, answers<end_sessions>>;

@@ -78,20 +78,21 @@ bool is_common(std::string_view password) {
   return !password.empty() && std::binary_search(list.begin(), std::prev(list.end()), to_lower(password));
 }
 
-std::vector<problem> password_problems(const secret& password, const std::string& email, bool strong) {
+std::vector<problem> password_problems(const secret& password, const std::string& email, strength demanded,
+                                       const std::string& field) {
   std::vector<problem> found;
   auto complain = [&](std::string message, std::string type = "value_error") {
-    found.push_back(in_body("password", std::move(message), std::move(type)));
+    found.push_back(in_body(field, std::move(message), std::move(type)));
   };
   auto& text = password.reveal();
-  auto length = count_code_points(text), least = std::int64_t{strong ? 12 : 8};
+  auto length = count_code_points(text), least = std::int64_t{demanded == strength::strong ? 12 : 8};
   if (length < least) complain("must have at least " + std::to_string(least) + " characters", "string_too_short");
   if (length > 128) complain("must have at most 128 characters", "string_too_long");
   auto local = local_part(email);
   if (local.size() >= 4 && to_lower(text).find(to_lower(local)) != std::string::npos)
     complain("must not contain the name in the e-mail address");
   if (is_common(text)) complain("is too common");
-  if (!strong) return found;
+  if (demanded == strength::common) return found;
   // Whoever has all four has neither one repeated character nor digits only, which the mobile document forbids too.
   auto has = [&](bool (*kind)(char)) { return std::any_of(text.begin(), text.end(), kind); };
   if (!has(is_upper)) complain("must contain an upper case letter");
@@ -102,7 +103,7 @@ std::vector<problem> password_problems(const secret& password, const std::string
 }
 
 std::vector<problem> problems_of(const register_account& command) {
-  auto found = password_problems(command.password, command.email.value_or(""), command.strong_password);
+  auto found = password_problems(command.password, command.email.value_or(""), command.password_strength);
   if (!command.login && !command.email) found.push_back(in_body("email", "is required", "missing"));
   if (command.login && !is_login(*command.login))
     found.push_back(in_body("login", "must have 3 to 50 of the characters a-z, A-Z, 0-9 and _", "value_error"));
@@ -111,6 +112,22 @@ std::vector<problem> problems_of(const register_account& command) {
   if (!is_locale(command.locale)) found.push_back(in_body("locale", "is not a locale such as en-EN"));
   if (command.tos_accepted == false) found.push_back(in_body("tos_accepted", "must be accepted"));
   return found;
+}
+
+std::vector<problem> problems_of(const change_account& command) {
+  std::vector<problem> found;
+  if (command.login && !is_login(*command.login))
+    found.push_back(in_body("login", "must have 3 to 50 of the characters a-z, A-Z, 0-9 and _"));
+  if (command.email && !is_email(*command.email)) found.push_back(in_body("email", "is not an e-mail address"));
+  if (command.locale && !is_locale(*command.locale))
+    found.push_back(in_body("locale", "is not a locale such as en-EN"));
+  return found;
+}
+
+std::string purged_login(const account_id& id) {
+  auto digits = to_string(id);
+  std::replace(digits.begin(), digits.end(), '-', '_');
+  return "deleted_" + digits;
 }
 
 bool is_email(std::string_view text) {

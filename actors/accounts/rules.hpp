@@ -15,9 +15,16 @@ namespace backstay::accounts {
 std::vector<problem> problems_of(const register_account& command);
 
 /// What is wrong with a new password: 8–128 characters, not containing the local part of `email` (if that has 4
-/// characters or more), not one of the common ones (NIST SP 800-63B, 5.1.1.2; contract's ruling 5). A `strong` one has
-/// 12 or more, and an upper and a lower case letter, a digit and a special character among them.
-std::vector<problem> password_problems(const secret& password, const std::string& email, bool strong);
+/// characters or more), not one of the common ones (NIST SP 800-63B, 5.1.1.2; contract's ruling 5), and what `demanded`
+/// asks for beyond. `field` is its name in the body.
+std::vector<problem> password_problems(const secret& password, const std::string& email, strength demanded,
+                                       const std::string& field = "password");
+
+/// Every rule that the new values break; empty if all is well.
+std::vector<problem> problems_of(const change_account& command);
+
+/// The login of an account whose owner is forgotten: nobody can register it, for it is taken.
+std::string purged_login(const account_id& id);
 
 /// Whether `password`, in whatever case, is in the list of common ones.
 bool is_common(std::string_view password);

@@ -23,6 +23,7 @@ struct new_account {
   bool is_email_verified = false;
   std::string locale = "en-EN";
   bool tos_accepted = false;
+  std::optional<std::string> display_name;
 };
 
 /// Errors: `conflict` named EMAIL_EXISTS or LOGIN_EXISTS.
@@ -52,6 +53,29 @@ std::optional<sessions::account> note_sign_in(transaction& tx, const credential&
 
 /// The e-mail address belongs to the account's owner: active from now on. Announced to every node.
 std::optional<sessions::account> verify_email(transaction& tx, const std::string& email, timestamp now);
+
+/// The address that the account waited for is its own from now on, and what was mailed to the old one is worth nothing.
+/// The old one is told. Nothing if the account does not wait for `email`. Errors: `conflict` named EMAIL_EXISTS.
+std::optional<sessions::account> confirm_pending_email(transaction& tx, const account_id& id, const std::string& email,
+                                                       timestamp now);
+
+/// Changes what is given, but for the e-mail address. Announced to every node.
+/// Errors: `conflict` named LOGIN_EXISTS, `not_found`.
+sessions::account change(transaction& tx, const change_account& what, timestamp now);
+
+/// `email` waits for its code from now on; nothing: none does. Announced to every node.
+/// Errors: `conflict` named EMAIL_EXISTS when it is another's.
+sessions::account set_pending_email(transaction& tx, const account_id& id, const std::optional<std::string>& email);
+
+/// The name that the account has at Telegram.
+std::optional<std::string> telegram_username_of(transaction& tx, const account_id& id);
+
+/// Nobody signs in to it from now on. Errors: `not_found`.
+void mark_deleted(transaction& tx, const account_id& id, timestamp now);
+
+/// Removes what is personal of some accounts that were deleted before `moment`, a limited number a call; payments and
+/// ledger stay. Returns how many.
+std::int64_t purge_deleted_before(transaction& tx, timestamp moment, timestamp now);
 
 /// What the account's password is checked against; empty text when it has none. Errors: `not_found`.
 std::string password_hash_of(transaction& tx, const account_id& id);

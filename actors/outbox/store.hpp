@@ -29,6 +29,10 @@ struct entry {
 /// false. Wakes the workers of every node when the transaction commits (NOTIFY `outbox`).
 bool enqueue(transaction& tx, const work& what, timestamp now, const std::string& deduplication = {});
 
+/// Costs what `enqueue` of the same mail costs, and sends nothing: whoever measures cannot tell whether an address that
+/// was asked about gets one. The row is done already, and holds neither the address nor the secrets.
+void enqueue_nothing(transaction& tx, const mail_work& what, timestamp now);
+
 /// Takes up to `limit` due entries for `lease`; nobody else gets them before it ends (FOR UPDATE SKIP LOCKED).
 /// Leaves kinds alone that this binary does not know, and buries what cannot be read.
 std::vector<entry> claim(transaction& tx, timestamp now, std::chrono::seconds lease, int limit);

@@ -10,7 +10,16 @@
 /// Effects that leave the database: each is a row, written in the transaction of its cause.
 namespace backstay::outbox {
 
-enum class template_name : std::uint8_t { verification_code };
+/// What a mail says; the texts are in letters.cpp.
+enum class template_name : std::uint8_t {
+  verification_code, ///< a code that confirms the address
+  verification_link, ///< a link that does
+  password_reset,    ///< a code and a link that set a new password
+  magic_link,        ///< a link that signs in
+  email_changed,     ///< to the old address: it is not the account's any more
+  password_changed,
+  account_deleted,
+};
 
 /// The values are filled in when the mail is sent. `code` and `link`, if the template has them, are kept encrypted and
 /// emptied once sent.
@@ -42,7 +51,9 @@ inline kind kind_of(const work& what) { return static_cast<kind>(what.index()); 
 } // namespace backstay::outbox
 
 template <>
-inline constexpr std::array backstay::names_of<backstay::outbox::template_name>{"verification_code"};
+inline constexpr std::array backstay::names_of<backstay::outbox::template_name>{
+    "verification_code", "verification_link", "password_reset", "magic_link",
+    "email_changed",     "password_changed",  "account_deleted"};
 template <>
 inline constexpr std::array backstay::names_of<backstay::outbox::kind>{"mail", "panel", "settle"};
 

@@ -50,6 +50,9 @@ std::optional<proof> redeem(transaction& tx, const keyring& keys, purpose what_f
 std::optional<proof> examine(transaction& tx, const keyring& keys, purpose what_for, const secret& shown,
                              int most_looks, timestamp now);
 
+/// Looks without counting, locking or using it up: for what has to be known before `redeem`, which alone decides.
+std::optional<proof> find(transaction& tx, const keyring& keys, purpose what_for, const secret& shown, timestamp now);
+
 /// Ends all of that purpose that the account still has.
 void withdraw(transaction& tx, purpose what_for, const account_id& account);
 

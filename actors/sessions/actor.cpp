@@ -1,7 +1,9 @@
 #include "actors/sessions/actor.hpp"
 
+#include "actors/audit/store.hpp"
 #include "actors/kernel/crypto.hpp"
 #include "actors/kernel/outcome.hpp"
+#include "actors/sessions/devices.hpp"
 #include "config/log.hpp"
 
 namespace backstay::sessions {
@@ -151,6 +153,87 @@ promise<done> handle(self_pointer self, const sign_out& command) {
   return answer;
 }
 
+promise<done> handle(self_pointer self, const leave& command) {
+  auto answer = self->make_response_promise<done>();
+  transact(
+      self, self->state.context.database,
+      [session = command.caller.session, now = self->state.context.now()](transaction& tx) {
+        store::revoke(tx, session, now);
+        return done{};
+      },
+      answer,
+      [=](done& result) mutable {
+        self->state.with.invalidate(about(command.caller.session));
+        answer.deliver(result);
+      });
+  return answer;
+}
+
+/// Killed right after the commit, the answer is lost: everybody is signed out.
+signed_out sign_out_all(transaction& tx, const sign_out_everywhere& command, timestamp now) {
+  auto& account = command.caller.account;
+  auto ended = store::revoke_all(tx, account, std::nullopt, now);
+  audit::store::record(tx,
+                       {.action = "auth.logout.all",
+                        .actor = account,
+                        .subject = account,
+                        .origin = command.origin,
+                        .details = {{"sessions", std::to_string(ended)}}},
+                       now);
+  return {ended};
+}
+
+promise<signed_out> handle(self_pointer self, const sign_out_everywhere& command) {
+  auto answer = self->make_response_promise<signed_out>();
+  transact(
+      self, self->state.context.database,
+      [=, now = self->state.context.now()](transaction& tx) { return sign_out_all(tx, command, now); }, answer,
+      [=](signed_out& result) mutable {
+        self->state.with.invalidate(about(command.caller.account));
+        answer.deliver(result);
+      });
+  return answer;
+}
+
+promise<device_list> handle(self_pointer self, const list_devices& wanted) {
+  return query(self, self->state.context.database, [=](transaction& tx) { return store::list_devices(tx, wanted); });
+}
+
+promise<device_view> handle(self_pointer self, const add_device& command) {
+  return transact(self, self->state.context.database, [=, now = self->state.context.now()](transaction& tx) {
+    return store::add_device(tx, command, now);
+  });
+}
+
+promise<device_view> handle(self_pointer self, const register_device& command) {
+  return transact(self, self->state.context.database, [=, now = self->state.context.now()](transaction& tx) {
+    return store::register_device(tx, command.caller, command.device.value(), now);
+  });
+}
+
+promise<done> handle(self_pointer self, const remove_device& command) {
+  auto answer = self->make_response_promise<done>();
+  transact(
+      self, self->state.context.database,
+      [=, now = self->state.context.now()](transaction& tx) {
+        store::remove_device(tx, command, now);
+        return done{};
+      },
+      answer,
+      [=](done& result) mutable {
+        self->state.with.invalidate(about(command.caller.account));
+        answer.deliver(result);
+      });
+  return answer;
+}
+
+promise<done> handle(self_pointer self, const keep_push_token& command) {
+  return transact(self, self->state.context.database, [=, now = self->state.context.now()](transaction& tx) {
+    store::keep_push_token(tx, command, now);
+    return done{};
+  });
+}
+
 promise<session_view> handle(self_pointer self, const get_session& wanted) {
   return query(self, self->state.context.database, [=, now = self->state.context.now()](transaction& tx) {
     auto found = store::view(tx, wanted.session, now);
@@ -208,6 +291,13 @@ sweeping_sessions_actor::behavior_type sessions(self_pointer self, domain_contex
       on([self](const confirm_token& m) { return handle(self, m); }),
       on([self](const create_ticket& m) { return handle(self, m); }),
       on([self](const redeem_ticket& m) { return handle(self, m); }),
+      on([self](const leave& m) { return handle(self, m); }),
+      on([self](const sign_out_everywhere& m) { return handle(self, m); }),
+      on([self](const list_devices& m) { return handle(self, m); }),
+      on([self](const add_device& m) { return handle(self, m); }),
+      on([self](const register_device& m) { return handle(self, m); }),
+      on([self](const remove_device& m) { return handle(self, m); }),
+      on([self](const keep_push_token& m) { return handle(self, m); }),
       [self](const sweep& m) { handle(self, m); },
   };
 }

@@ -4,6 +4,7 @@
 #include "actors/kernel/clock.hpp"
 #include "actors/kernel/id.hpp"
 #include "actors/kernel/message.hpp"
+#include "actors/notifications/messages.hpp"
 #include "config/secret.hpp"
 
 #include <caf/typed_actor.hpp>
@@ -25,6 +26,7 @@ struct account {
   std::int64_t number = 0; ///< the integer that some API families show instead of the id
   std::string login;
   std::optional<std::string> email;
+  std::optional<std::string> pending_email; ///< wanted instead; signs in and gets mail once it is confirmed
   backstay::role role = role::viewer;
   bool is_active = false; ///< may sign in: confirmed, neither locked nor deleted
   bool is_email_verified = false;
@@ -34,6 +36,7 @@ struct account {
   std::optional<std::int64_t> telegram_id;
   std::optional<std::string> display_name, bio, avatar_url;
   std::string locale;
+  notifications::preferences notification_preferences;
   timestamp created_at, updated_at;
   std::optional<timestamp> last_login_at;
   bool operator==(const account&) const = default;
@@ -93,12 +96,15 @@ struct sign_in {
   backstay::origin origin;
 };
 
+/// Confirms the address of an account, or the new address that the caller's account waits for: that only for somebody
+/// who is signed in, or a slip of the pen would give the account to a stranger.
 /// Errors: `refused` named OTP_INVALID, OTP_NOT_FOUND, OTP_EXPIRED or ALREADY_VERIFIED with `attempts_remaining`
-/// in the details; `too_many` named OTP_EXHAUSTED.
+/// in the details; `too_many` named OTP_EXHAUSTED; `forbidden` named SIGN_IN_REQUIRED.
 struct verify_code {
   using reply = signed_in;
   std::string email;
   secret code; ///< 6 digits
+  std::optional<backstay::caller> caller;
   backstay::origin origin;
 };
 
@@ -126,6 +132,76 @@ struct sign_out {
   using reply = done;
   std::optional<secret> token;
   backstay::origin origin;
+};
+
+/// Ends the caller's own session.
+struct leave {
+  using reply = done;
+  backstay::caller caller;
+};
+
+struct signed_out {
+  std::int64_t sessions = 0; ///< that were open
+};
+
+/// Ends every session of the caller's account, this one too.
+struct sign_out_everywhere {
+  using reply = signed_out;
+  backstay::caller caller;
+  backstay::origin origin;
+};
+
+/// A device as its owner sees it.
+struct device_view {
+  std::string device_id, name;
+  std::string platform;               ///< "ios", "android", or what the app called it; empty: unknown
+  std::optional<std::string> address; ///< of its newest session
+  timestamp registered_at;
+  timestamp last_active_at;
+  bool is_current = false; ///< the caller's session is on it
+};
+
+struct device_list {
+  std::vector<device_view> items;
+};
+
+/// The newest activity first.
+struct list_devices {
+  using reply = device_list;
+  backstay::caller caller;
+  std::int64_t page = 1, per_page = 100;
+};
+
+/// A device that only has a name; a session that had no device is on this one from now on.
+struct add_device {
+  using reply = device_view;
+  backstay::caller caller;
+  std::string device_id, name, os;
+};
+
+/// A phone as its app describes it; the same for a session without a device.
+struct register_device {
+  using reply = device_view;
+  backstay::caller caller;
+  std::optional<sessions::device> device;
+};
+
+/// Ends its sessions, and forgets it with its push token. Errors: `not_found`.
+struct remove_device {
+  using reply = done;
+  backstay::caller caller;
+  std::string device_id;
+  backstay::origin origin;
+};
+
+/// Where to push to. One token a device, one device a token. Without a device id: the session's device, or one that
+/// stands for the session.
+struct keep_push_token {
+  using reply = done;
+  backstay::caller caller;
+  secret token;
+  sessions::platform platform = sessions::platform::ios;
+  std::optional<std::string> device_id;
 };
 
 /// Errors: `unauthenticated` when it ended or never was.
@@ -160,7 +236,9 @@ struct redeem_ticket {
 
 using sessions_actor =
     caf::typed_actor<answers<sign_in>, answers<verify_code>, answers<resend_code>, answers<refresh>, answers<sign_out>,
-                     answers<get_session>, answers<confirm_token>, answers<create_ticket>, answers<redeem_ticket>>;
+                     answers<get_session>, answers<confirm_token>, answers<create_ticket>, answers<redeem_ticket>,
+                     answers<leave>, answers<sign_out_everywhere>, answers<list_devices>, answers<add_device>,
+                     answers<register_device>, answers<remove_device>, answers<keep_push_token>>;
 
 } // namespace backstay::sessions
 

@@ -8,6 +8,7 @@
 #include "actors/sessions/messages.hpp"
 #include "actors/sessions/rules.hpp"
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,10 +17,20 @@
 /// a session is announced to every node by NOTIFY on `sessions`: "session:<id>" or "account:<id>".
 namespace backstay::sessions::store {
 
+/// Where mailed links lead, and for how long.
+struct links {
+  std::string app; ///< URL of the web app, without a slash at the end
+  std::string api; ///< URL of this server, the same
+  std::chrono::seconds magic_link{std::chrono::minutes{15}};
+  std::chrono::seconds password_reset{std::chrono::hours{1}};
+  std::chrono::seconds email_verification{std::chrono::hours{24}};
+};
+
 /// What the settings say about all this. Shared by every job, never changed.
 struct terms {
   keyring keys;
   sessions::lifetimes lifetimes{};
+  store::links links{};
   budgets::budget guesses = budgets::guess_budget;
   budgets::budget mails = budgets::mail_budget;
 };
@@ -97,8 +108,9 @@ std::optional<session_view> view(transaction& tx, const session_id& session, tim
 
 void confirm_token(transaction& tx, const session_id& session, const std::string& token_id);
 
-/// Makes a new code for an address, which ends the old one, and its mail.
-void issue_code(transaction& tx, const terms& terms, const account& account, timestamp now);
+/// Makes a new code for `address`, which ends the old one, and its mail.
+void issue_code(transaction& tx, const terms& terms, const std::string& address, const std::string& locale,
+                timestamp now);
 
 /// Tries the code of `command`; the right one verifies the address and opens a session.
 outcome<signed_in> verify_code(transaction& tx, const terms& terms, const sessions::verify_code& command,

@@ -76,8 +76,25 @@ void append_problem(std::string& out, const problem& broken) {
   out += '}';
 }
 
+/// "password: must have at least 8 characters; email: is required", without where in the request they are.
+std::string text_of(const std::vector<problem>& problems) {
+  std::string text;
+  for (auto& broken : problems) {
+    if (!text.empty()) text += "; ";
+    if (broken.location.size() > 1) text += broken.location.back() + ": ";
+    text += broken.message;
+  }
+  return text;
+}
+
+/// What people are told.
+std::string text_of(const fault& what, const meaning& standard, const dialect& family) {
+  if (!what.message.empty()) return what.message;
+  return family.message_member && !what.problems.empty() ? text_of(what.problems) : standard.text;
+}
+
 std::string body_of(const fault& what, const meaning& standard, std::string_view request_id, const dialect& family) {
-  std::string_view text = what.message.empty() ? std::string_view{standard.text} : what.message;
+  auto text = text_of(what, standard, family);
   std::string out = "{";
   append_member(out, "detail", text);
   out += R"(,"error":{)";
@@ -114,7 +131,7 @@ std::string body_of(const fault& what, const meaning& standard, std::string_view
 int status_of(const fault& what) { return meaning_of(what.code).status; }
 
 response render_error(const fault& what, std::string_view request_id, const dialect& family) {
-  auto standard = meaning_of(what.code);
+  auto standard = meaning_of(family.locks_with_429 && what.code == ec::locked ? ec::too_many : what.code);
   response answer{.status = standard.status, .body = body_of(what, standard, request_id, family)};
   if (standard.status == 401) answer.headers.emplace_back("WWW-Authenticate", "Bearer");
   auto wait = what.retry_after.count();

@@ -11,7 +11,9 @@ namespace backstay::http {
 /// What an API family does differently. Everything else is common to all of them.
 struct dialect {
   const char* name;
-  bool message_member = false; ///< errors repeat their text in a member "message"
+  /// Errors repeat their text in a member "message", which is all that clients show: for broken fields it names them.
+  bool message_member = false;
+  bool locks_with_429 = false; ///< too many wrong guesses are 429 instead of 423
 };
 
 /// The status that a fault is answered with.

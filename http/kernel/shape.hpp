@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,8 +32,8 @@
 ///       field("platform", &sessions::device::platform)};
 ///
 /// A field's value is a member, or, in answers only, what a function makes of the struct. Its type decides its JSON
-/// type; `std::optional` may be null or missing; a nested struct needs its own shape. A function may make an object
-/// whose names are not known here: `json`.
+/// type; `std::optional` may be null or missing; a nested struct needs its own shape; a map from an enumeration is an
+/// object with its names as keys. A function may make an object whose names are not known here: `json`.
 namespace backstay::http {
 
 using json = nlohmann::json;
@@ -83,6 +84,11 @@ struct unwrapped<std::vector<T>> {
   using type = T;
   static constexpr bool optional = false, list = true;
 };
+
+template <class T>
+inline constexpr bool is_map = false;
+template <named_enum Key, class T>
+inline constexpr bool is_map<std::map<Key, T>> = true;
 
 template <class T>
 inline constexpr bool is_id = false;
@@ -153,6 +159,11 @@ constexpr auto extend(const shape<Base...>& base, More... more) {
   return std::apply([&](auto... fields) { return shape<Base..., More...>{fields..., more...}; }, base.fields);
 }
 
+/// `{"message": text}`, whatever the reply.
+constexpr auto says(const char* text) {
+  return shape{field("message", [text](const auto&) { return std::string{text}; })};
+}
+
 /// A reply that is a bare JSON array: the items of one member.
 template <class Get, class... Fields>
 struct bare_list {
@@ -181,6 +192,15 @@ void write_value(std::string& out, const T& value, const Detail& detail, const r
       write_value(out, item, detail, with);
     }
     out += ']';
+  } else if constexpr (detail::is_map<T>) {
+    out += '{';
+    for (bool first = true; auto& [key, item] : value) {
+      if (!std::exchange(first, false)) out += ',';
+      append_json_string(out, name_of(key));
+      out += ':';
+      write_value(out, item, detail, with);
+    }
+    out += '}';
   } else if constexpr (is_shape<Detail>) {
     write_object(out, value, detail, with);
   } else if constexpr (std::is_same_v<T, bool>) {
@@ -319,6 +339,13 @@ void read_json(const json& from, T& target, const Detail& detail, complaints bad
       if constexpr (is_shape<Detail>) read_json(from[i], target.emplace_back(), detail, bad.inside(std::to_string(i)));
       else read_json(from[i], target.emplace_back(), anything, bad.inside(std::to_string(i)));
     }
+  } else if constexpr (detail::is_map<T>) {
+    if (!from.is_object()) return bad.add("Input should be an object", "dict_type");
+    for (auto& [name, item] : from.items()) {
+      typename T::key_type key{};
+      read_text(name, key, anything, bad.inside(name));
+      if (from_name<typename T::key_type>(name)) read_json(item, target[key], detail, bad.inside(name));
+    }
   } else if constexpr (is_shape<Detail>) {
     read_object(from, target, detail, bad);
   } else if constexpr (std::is_same_v<T, bool>) {
@@ -378,6 +405,10 @@ json schema_of_value(const Detail& detail) {
       describe_rule(schema, detail); // a list's rule counts its items
     }
     return schema;
+  } else if constexpr (detail::is_map<T>) {
+    return {{"type", "object"},
+            {"propertyNames", {{"enum", names_of<typename T::key_type>}}},
+            {"additionalProperties", schema_of_value<typename T::mapped_type>(detail)}};
   } else if constexpr (is_shape<Detail>) {
     return schema_of<T>(detail);
   } else {

@@ -2,8 +2,6 @@
 #include "http/mobile/family.hpp"
 #include "http/mobile/shapes.hpp"
 
-#include <algorithm>
-
 namespace backstay::http::mobile {
 
 namespace {
@@ -11,36 +9,7 @@ namespace {
 using accounts::register_account;
 using sessions::signed_in;
 
-bool is_digits(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
-constexpr rule mailed_code{
-    .low = 6, .high = 6, .accepts = is_digits, .expectation = "six digits", .pattern = "^[0-9]{6}$"};
-
-constexpr shape device{
-    field("device_id", &sessions::device::device_id, length(36, 36), "UUID v4 made by the app"),
-    field("platform", &sessions::device::platform),
-    field("platform_id", &sessions::device::platform_id, length(1, 255)),
-    field("os_version", &sessions::device::os_version, length(1, 20)),
-    field("app_version", &sessions::device::app_version, length(1, 20)),
-    field("device_model", &sessions::device::device_model, length(1, 100)),
-    field("push_token", &sessions::device::push_token, length(0, 512)),
-};
-
 constexpr auto session = signed_in_shape(tokens, account);
-
-constexpr shape mobile_account{
-    field("id", &sessions::account::id),
-    field("email", [](const sessions::account& a) { return a.email.value_or(""); }),
-    field("username", &sessions::account::login),
-    field(
-        "status", [](const sessions::account& a) { return std::string{a.is_active ? "active" : "inactive"}; },
-        example(R"("active")")),
-    field("telegram_id", &sessions::account::telegram_id),
-    field("created_at", &sessions::account::created_at),
-    field("is_email_verified", &sessions::account::is_email_verified),
-};
 
 constexpr auto mobile_session = signed_in_shape(mobile_tokens, mobile_account);
 
@@ -95,7 +64,7 @@ constexpr shape mobile_registration{
 void choose_welcome(register_account& m) {
   bool is_web = m.login || m.tos_accepted;
   m.welcome = is_web && !m.device ? accounts::welcome::verify_first : accounts::welcome::sign_in_at_once;
-  m.strong_password = is_web;
+  m.password_strength = is_web ? accounts::strength::strong : accounts::strength::common;
 }
 
 constexpr shape said_goodbye{
@@ -131,18 +100,18 @@ constexpr std::tuple registration_endpoints{
         from_json("device", &register_account::device, device), refined_by(choose_welcome),
         from_origin(&register_account::origin)),
 
-    post<register_account>("/api/v1/mobile/auth/register", allow::anyone, bucket::mail,
-                           "Create an account from a phone", answers(201, mobile_registration, "Created and signed in"),
-                           fails(409, "The e-mail is taken"),
-                           from_json("email", &register_account::email, length(3, 254)),
-                           from_json("password", &register_account::password, length(1, 128)),
-                           from_json("device", &register_account::device, device),
-                           set(&register_account::welcome, accounts::welcome::sign_in_at_once),
-                           set(&register_account::strong_password, true), refined_by(+[](register_account& m) {
-                             if (!m.email) fail_field("email", "Field required", "missing");
-                             if (!m.device) fail_field("device", "Field required", "missing");
-                           }),
-                           from_origin(&register_account::origin)),
+    post<register_account>(
+        "/api/v1/mobile/auth/register", allow::anyone, bucket::mail, "Create an account from a phone",
+        answers(201, mobile_registration, "Created and signed in"), fails(409, "The e-mail is taken"),
+        from_json("email", &register_account::email, length(3, 254)),
+        from_json("password", &register_account::password, length(1, 128)),
+        from_json("device", &register_account::device, device),
+        set(&register_account::welcome, accounts::welcome::sign_in_at_once),
+        set(&register_account::password_strength, accounts::strength::strong), refined_by(+[](register_account& m) {
+          if (!m.email) fail_field("email", "Field required", "missing");
+          if (!m.device) fail_field("device", "Field required", "missing");
+        }),
+        from_origin(&register_account::origin)),
 };
 
 constexpr std::tuple sign_in_endpoints{
@@ -170,8 +139,10 @@ constexpr std::tuple sign_in_endpoints{
         from_origin(&sessions::sign_in::origin)),
 
     post<sessions::verify_code>(
-        "/api/v1/auth/verify-otp", allow::anyone, bucket::login, "Confirm the e-mailed code and sign in",
-        answers(200, session),
+        "/api/v1/auth/verify-otp", allow::anyone_better_signed_in, bucket::login,
+        "Confirm the e-mailed code and sign in; a new address of an account needs its session too",
+        answers(200, session), also("/api/v1/auth/verify-email"), from_session(&sessions::verify_code::caller),
+        fails(403, "SIGN_IN_REQUIRED: the address is one that an account changes to"),
         fails(400, "OTP_INVALID, OTP_NOT_FOUND, OTP_EXPIRED or ALREADY_VERIFIED, with `attempts_remaining`"),
         fails(429, "OTP_EXHAUSTED"), from_json("email", &sessions::verify_code::email, length(3, 254)),
         from_json("code", &sessions::verify_code::code, mailed_code), from_origin(&sessions::verify_code::origin)),

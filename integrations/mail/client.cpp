@@ -2,6 +2,7 @@
 
 #include "config/log.hpp"
 #include "integrations/json.hpp"
+#include "integrations/mail/smtp.hpp"
 
 namespace backstay::mail {
 
@@ -82,7 +83,10 @@ client_actor::behavior_type client(self_pointer self, integrations::client_conte
 
 caf::actor spawn_mail(caf::scheduled_actor* parent, integrations::client_context context,
                       config::settings::mail_section settings) {
-  return caf::actor_cast<caf::actor>(parent->spawn(client, std::move(context), std::move(settings)));
+  if (settings.transport != "smtp")
+    return caf::actor_cast<caf::actor>(parent->spawn(client, std::move(context), std::move(settings)));
+  auto protection = protection_of(settings.host, settings.port);
+  return caf::actor_cast<caf::actor>(parent->spawn(smtp, std::move(context), std::move(settings), protection));
 }
 
 } // namespace backstay::mail

@@ -23,7 +23,7 @@ static_assert(!std::is_aggregate_v<client_state>);
 client_actor::behavior_type client(client_actor::stateful_pointer<client_state> self,
                                    integrations::client_context context, config::settings::mail_section settings);
 
-/// To be called by a guardian's `child_maker`; understands what `mail_actor` does.
+/// Sends as `settings.transport` says. To be called by a guardian's `child_maker`; understands what `mail_actor` does.
 caf::actor spawn_mail(caf::scheduled_actor* parent, integrations::client_context context,
                       config::settings::mail_section settings);
 

@@ -64,6 +64,7 @@ options options_for(const config::settings& settings) {
           .panel_token = "sandbox-panel",
           .panel_webhook_secret = "sandboxpanelwebhooksecret0123456789",
           .mail_key = "re_sandbox",
+          .smtp_port = settings.sandbox.smtp_port,
           .control_file = data / "control.json"};
 }
 
@@ -76,6 +77,10 @@ void point_clients_at(config::settings& settings) {
   settings.cryptobot.token = secret{with.cryptobot_token};
   settings.mail.url = url_of(settings) + "/mail";
   settings.mail.key = secret{with.mail_key};
+  settings.mail.host = "127.0.0.1";
+  settings.mail.port = settings.sandbox.smtp_port;
+  settings.mail.user = with.smtp_user;
+  settings.mail.password = secret{with.mail_key};
   if (settings.mail.from.empty()) settings.mail.from = "Backstay <no-reply@backstay.localhost>";
 }
 
@@ -99,9 +104,10 @@ void companion::start(const std::filesystem::path& program, const config::settin
   std::filesystem::path data = settings.data.directory;
   auto path = program.string(), port = "sandbox.port=" + std::to_string(settings.sandbox.port),
        http_port = "http.port=" + std::to_string(settings.http.port),
+       smtp_port = "sandbox.smtp_port=" + std::to_string(settings.sandbox.smtp_port),
        directory = "data.directory=" + settings.data.directory;
-  const char* arguments[] = {path.c_str(),      "sandbox", "--set",           port.c_str(), "--set",
-                             http_port.c_str(), "--set",   directory.c_str(), nullptr};
+  const char* arguments[] = {path.c_str(), "sandbox",         "--set", port.c_str(),      "--set", http_port.c_str(),
+                             "--set",      smtp_port.c_str(), "--set", directory.c_str(), nullptr};
   int log = open((data / "sandbox.log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   auto child = fork();
   if (child < 0) throw std::runtime_error{std::string{"cannot start the sandbox: "} + std::strerror(errno)};

@@ -1,7 +1,9 @@
+#include "integrations/sandbox/smtp.hpp"
 #include "integrations/sandbox/world.hpp"
 
 #include <algorithm>
 #include <deque>
+#include <optional>
 
 namespace backstay::sandbox {
 
@@ -36,7 +38,8 @@ std::string text_of(const json& body, const char* name) {
   return found != body.end() && found->is_string() ? found->get<std::string>() : std::string{};
 }
 
-/// Resend's HTTP API (https://resend.com/docs/api-reference/emails/send-email): mails arrive at `GET /sandbox/mail`.
+/// Resend's HTTP API (https://resend.com/docs/api-reference/emails/send-email), and an SMTP server beside it: the mails
+/// of both arrive at `GET /sandbox/mail`.
 class mail final : public fake {
 public:
   explicit mail(world& w) : world_(w) {}
@@ -44,6 +47,12 @@ public:
   std::string name() const override { return "mail"; }
 
   void declare(routes& table) override {
+    const auto& given = world_.given;
+    if (given.smtp_port != 0)
+      smtp_.emplace(world_, given.smtp_port, given.smtp_user, given.mail_key, [this](const received_mail& mail) {
+        keep({{"to", mail.to}, {"subject", mail.subject}, {"text", mail.text}, {"html", mail.html}}, mail.message_id,
+             {}, "smtp");
+      });
     table.api(*this, "POST", "/emails", [this](const call& c) { return send(c); });
     table.control("GET", "/sandbox/mail", "Read the mails that were sent, the newest first",
                   {{"?to", "somebody@example.com"}}, [this](const call& c) { return list(c); });
@@ -84,7 +93,7 @@ private:
       if ((*earlier)["digest"] == digest) return reply({{"id", (*earlier)["id"]}});
       return error(409, "invalid_idempotent_request", "Same idempotency key used with a different request payload.");
     }
-    return reply({{"id", keep(body, key, digest)}});
+    return reply({{"id", keep(body, key, digest, "resend")}});
   }
 
   static void check(const json& body) {
@@ -101,10 +110,11 @@ private:
           error(422, "validation_error", "Invalid `to` or `from` field. The email address needs to be valid."));
   }
 
-  std::string keep(const json& body, const std::string& key, const std::string& digest) {
+  std::string keep(const json& body, const std::string& key, const std::string& digest, const char* transport) {
     const auto id = random_uuid();
     mails_.push_front({{"id", id},
                        {"key", key},
+                       {"transport", transport},
                        {"digest", digest},
                        {"to", recipients(body)},
                        {"subject", text_of(body, "subject")},
@@ -127,6 +137,7 @@ private:
                            {"subject", m["subject"]},
                            {"text", m["text"]},
                            {"html", m["html"]},
+                           {"transport", m.value("transport", "resend")},
                            {"sent_at", m["sent_at"]}});
     return reply({{"items", items}});
   }
@@ -134,6 +145,7 @@ private:
   world& world_;
   /// The newest first.
   std::deque<json> mails_;
+  std::optional<smtp_server> smtp_;
 };
 
 } // namespace

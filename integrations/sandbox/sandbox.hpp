@@ -21,6 +21,9 @@ struct options {
   std::string panel_token;
   std::string panel_webhook_secret;
   std::string mail_key;
+  /// Where mail is also taken by SMTP, from `smtp_user` with `mail_key` as its password; 0 is nowhere.
+  std::uint16_t smtp_port = 0;
+  std::string smtp_user = "sandbox";
   /// JSON `{"url","token"}` that a server writes about its control port. Read afresh at each use: servers come and go.
   std::filesystem::path control_file;
 };

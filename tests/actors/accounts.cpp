@@ -51,8 +51,9 @@ std::string broken(const register_account& command) {
   return fields;
 }
 
-std::size_t password_flaws(const std::string& password, const std::string& email = "", bool strong = false) {
-  return password_problems(secret{password}, email, strong).size();
+std::size_t password_flaws(const std::string& password, const std::string& email = "",
+                           strength demanded = strength::common) {
+  return password_problems(secret{password}, email, demanded).size();
 }
 
 } // namespace
@@ -122,13 +123,13 @@ CAF_TEST(common passwords are known in whatever case) {
 }
 
 CAF_TEST(a strong password has 12 characters of four kinds) {
-  CAF_CHECK_EQUAL(password_flaws("purple-Elephant-42", "", true), 0u);
-  CAF_CHECK_EQUAL(password_flaws("purple-Ele4", "", true), 1u);
-  CAF_CHECK_EQUAL(password_flaws("purple-elephant-42", "", true), 1u);
-  CAF_CHECK_EQUAL(password_flaws("PURPLE-ELEPHANT-42", "", true), 1u);
-  CAF_CHECK_EQUAL(password_flaws("purple-Elephant-xx", "", true), 1u);
-  CAF_CHECK_EQUAL(password_flaws("purpleXElephantX42", "", true), 1u);
-  CAF_CHECK_EQUAL(password_flaws("aaaaaaaaaaaa", "", true), 3u);
+  CAF_CHECK_EQUAL(password_flaws("purple-Elephant-42", "", strength::strong), 0u);
+  CAF_CHECK_EQUAL(password_flaws("purple-Ele4", "", strength::strong), 1u);
+  CAF_CHECK_EQUAL(password_flaws("purple-elephant-42", "", strength::strong), 1u);
+  CAF_CHECK_EQUAL(password_flaws("PURPLE-ELEPHANT-42", "", strength::strong), 1u);
+  CAF_CHECK_EQUAL(password_flaws("purple-Elephant-xx", "", strength::strong), 1u);
+  CAF_CHECK_EQUAL(password_flaws("purpleXElephantX42", "", strength::strong), 1u);
+  CAF_CHECK_EQUAL(password_flaws("aaaaaaaaaaaa", "", strength::strong), 3u);
 }
 
 CAF_TEST(every broken field is named at once) {
