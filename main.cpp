@@ -13,6 +13,7 @@
 #include "actors/payments/actor.hpp"
 #include "actors/sessions/actor.hpp"
 #include "actors/subscriptions/actor.hpp"
+#include "actors/two_factor/actor.hpp"
 #include "config/keys.hpp"
 #include "config/load.hpp"
 #include "config/log.hpp"
@@ -203,6 +204,11 @@ private:
       return accounts::spawn_accounts(
           self, context(pulse), {handle<hashing::hashing_actor>("hashing"), terms_, settings_.registration.enabled});
     });
+    add("two_factor", true, [this](auto* self, auto pulse) {
+      return two_factor::spawn_two_factor(
+          self, context(pulse),
+          {handle<hashing::hashing_actor>("hashing"), terms_, invalidator(), settings_.two_factor.issuer});
+    });
     add("idempotency", true,
         [this](auto* self, auto pulse) { return idempotency::spawn_idempotency(self, context(pulse), {}); });
     add("subscriptions", true, [this](auto* self, auto pulse) {
@@ -300,9 +306,12 @@ private:
   // ---- HTTP
 
   void add_routes() {
-    http::domains who{handle<accounts::accounts_actor>("accounts"), handle<sessions::sessions_actor>("sessions"),
+    http::domains who{handle<accounts::accounts_actor>("accounts"),
+                      handle<sessions::sessions_actor>("sessions"),
                       handle<subscriptions::subscriptions_actor>("subscriptions"),
-                      handle<payments::payments_actor>("payments"), handle<monitoring::monitoring_actor>("monitoring")};
+                      handle<payments::payments_actor>("payments"),
+                      handle<monitoring::monitoring_actor>("monitoring"),
+                      handle<two_factor::two_factor_actor>("two_factor")};
     http::system::add_health(
         routes_, {web_, tree_.board(), handle<database_actor>("database"), handle<outbox::outbox_actor>("outbox")});
     http::mobile::add_all(routes_, who);

@@ -122,6 +122,10 @@ constexpr std::array table{
     declaration{"sessions.refresh_remembered", [](settings& s) -> member { return &s.sessions.refresh_remembered; },
                 between(1h, 365 * 24h), "The same for a sign-in with remember_me."},
 
+    declaration{"two_factor.issuer", [](settings& s) -> member { return &s.two_factor.issuer; },
+                shaped("1 to 64 characters without a colon", is_issuer),
+                "The name under which authenticator apps list this service."},
+
     declaration{"limits.guess_per_minute", [](settings& s) -> member { return &s.limits.guess_per_minute; },
                 between(1, many, "a minute"), "Wrong passwords and codes an account before it is locked for 30 s."},
     declaration{"limits.guess_per_hour", [](settings& s) -> member { return &s.limits.guess_per_hour; },

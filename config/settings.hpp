@@ -91,6 +91,10 @@ struct settings {
     milliseconds refresh_remembered = 30 * 24h;
   } sessions;
 
+  struct two_factor_section {
+    std::string issuer = "Backstay";
+  } two_factor;
+
   struct limits_section {
     std::size_t guess_per_minute = 5;
     std::size_t guess_per_hour = 10;

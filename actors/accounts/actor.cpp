@@ -49,9 +49,14 @@ registered create(transaction& tx, const terms& terms, const register_account& c
   registered result{.account = store::create(tx, new_account_of(command, password_hash), now)};
   if (command.email) sessions::store::issue_code(tx, terms, result.account, now);
   if (command.welcome == welcome::sign_in_at_once)
-    result.session = sessions::store::open(
-        tx, terms, {.account = result.account, .device = command.device, .origin = command.origin, .is_new = true},
-        now);
+    result.session = sessions::store::open(tx, terms,
+                                           {.account = result.account,
+                                            .device = command.device,
+                                            .origin = command.origin,
+                                            .is_new = true,
+                                            .way = "registration",
+                                            .is_fresh = true},
+                                           now);
   return result;
 }
 

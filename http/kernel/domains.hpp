@@ -5,6 +5,7 @@
 #include "actors/payments/messages.hpp"
 #include "actors/sessions/messages.hpp"
 #include "actors/subscriptions/messages.hpp"
+#include "actors/two_factor/messages.hpp"
 
 namespace backstay::http {
 
@@ -15,6 +16,7 @@ struct domains {
   subscriptions::subscriptions_actor subscriptions;
   payments::payments_actor payments;
   monitoring::monitoring_actor monitoring;
+  two_factor::two_factor_actor two_factor;
 };
 
 } // namespace backstay::http

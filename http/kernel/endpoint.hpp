@@ -157,6 +157,11 @@ template <class Message>
 constexpr auto from_origin(origin Message::*member) {
   return part::known<Message, origin>{member, false, false, false};
 }
+/// Who asks, where a session is welcome but not needed.
+template <class Message>
+constexpr auto from_session(std::optional<caller> Message::*member) {
+  return part::known<Message, std::optional<caller>>{member, false, false, false};
+}
 /// The token of `Authorization: Bearer …`, whatever it is; empty without one. For tokens that are no session.
 template <class Message>
 constexpr auto from_bearer(secret Message::*member) {
@@ -368,7 +373,9 @@ void read_part(const part::file<Message>& p, const input& in, Message& out, comp
 template <class Message, class T>
 void read_part(const part::known<Message, T>& p, const input& in, Message& out, complaints&) {
   if constexpr (std::is_same_v<T, caller>) out.*p.member = caller_of(in.x);
-  else if constexpr (std::is_same_v<T, account_id>) out.*p.member = in.x.session->account.id;
+  else if constexpr (std::is_same_v<T, std::optional<caller>>) {
+    if (in.x.session) out.*p.member = caller_of(in.x);
+  } else if constexpr (std::is_same_v<T, account_id>) out.*p.member = in.x.session->account.id;
   else if constexpr (std::is_same_v<T, session_id>) out.*p.member = in.x.session->session;
   else if constexpr (std::is_same_v<T, origin>) out.*p.member = origin_of(in.x);
   else if constexpr (std::is_same_v<T, std::optional<claim_id>>) out.*p.member = in.x.claim;

@@ -7,6 +7,8 @@ namespace backstay::http::mobile {
 void add_all(router& to, const domains& who) {
   add_sign_in(to, who);
   add_profile(to);
+  add_two_factor(to, who);
+  add_biometric(to, who);
   add_plans_and_subscriptions(to, who);
   add_payments(to, who);
   add_servers(to, who);

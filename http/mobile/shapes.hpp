@@ -69,6 +69,22 @@ constexpr auto signed_in_shape(Tokens pair, Account account) {
       field("tfa_token", &sessions::signed_in::second_step));
 }
 
+inline constexpr shape mobile_account{
+    field("id", &sessions::account::id),
+    field("email", [](const sessions::account& a) { return a.email.value_or(""); }),
+    field("username", &sessions::account::login),
+    field(
+        "status", [](const sessions::account& a) { return std::string{a.is_active ? "active" : "inactive"}; },
+        example(R"("active")")),
+    field("telegram_id", &sessions::account::telegram_id),
+    field("created_at", &sessions::account::created_at),
+    field("is_email_verified", &sessions::account::is_email_verified),
+};
+
+/// What the ways under `/auth` answer, and those under `/mobile/auth`.
+inline constexpr auto session = signed_in_shape(tokens, account);
+inline constexpr auto mobile_session = signed_in_shape(mobile_tokens, mobile_account);
+
 inline constexpr auto itself = [](const auto& value) -> const auto& { return value; };
 
 } // namespace backstay::http::mobile

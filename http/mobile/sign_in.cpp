@@ -28,22 +28,6 @@ constexpr shape device{
     field("push_token", &sessions::device::push_token, length(0, 512)),
 };
 
-constexpr auto session = signed_in_shape(tokens, account);
-
-constexpr shape mobile_account{
-    field("id", &sessions::account::id),
-    field("email", [](const sessions::account& a) { return a.email.value_or(""); }),
-    field("username", &sessions::account::login),
-    field(
-        "status", [](const sessions::account& a) { return std::string{a.is_active ? "active" : "inactive"}; },
-        example(R"("active")")),
-    field("telegram_id", &sessions::account::telegram_id),
-    field("created_at", &sessions::account::created_at),
-    field("is_email_verified", &sessions::account::is_email_verified),
-};
-
-constexpr auto mobile_session = signed_in_shape(mobile_tokens, mobile_account);
-
 template <class Member>
 auto of_session(const accounts::registered& r, Member member) {
   return r.session ? std::optional{std::invoke(member, *r.session)} : std::nullopt;
