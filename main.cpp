@@ -14,6 +14,7 @@
 #include "actors/payments/actor.hpp"
 #include "actors/sessions/actor.hpp"
 #include "actors/subscriptions/actor.hpp"
+#include "actors/two_factor/actor.hpp"
 #include "config/keys.hpp"
 #include "config/load.hpp"
 #include "config/log.hpp"
@@ -221,6 +222,11 @@ private:
                                        handle<subscriptions::subscriptions_actor>("subscriptions"), invalidator(),
                                        std::chrono::ceil<std::chrono::seconds>(settings_.accounts.purge_after)});
     });
+    add("two_factor", true, [this](auto* self, auto pulse) {
+      return two_factor::spawn_two_factor(
+          self, context(pulse),
+          {handle<hashing::hashing_actor>("hashing"), terms_, invalidator(), settings_.two_factor.issuer});
+    });
     add("audit", false,
         [this](auto* self, auto pulse) { return audit::spawn_audit(self, context(pulse), settings_.audit.keep); });
     add("idempotency", true,
@@ -331,7 +337,9 @@ private:
                       handle<subscriptions::subscriptions_actor>("subscriptions"),
                       handle<payments::payments_actor>("payments"),
                       handle<monitoring::monitoring_actor>("monitoring"),
-                      handle<audit::audit_actor>("audit")};
+                      handle<audit::audit_actor>("audit"),
+
+                      handle<two_factor::two_factor_actor>("two_factor")};
     http::system::add_health(
         routes_, {web_, tree_.board(), handle<database_actor>("database"), handle<outbox::outbox_actor>("outbox")});
     http::mobile::add_all(routes_, who);

@@ -134,6 +134,10 @@ constexpr std::array table{
     declaration{"accounts.purge_after", [](settings& s) -> member { return &s.accounts.purge_after; },
                 between(1h, 365 * 24h), "How long after its deletion what is personal of an account is removed."},
 
+    declaration{"two_factor.issuer", [](settings& s) -> member { return &s.two_factor.issuer; },
+                shaped("1 to 64 characters without a colon", is_issuer),
+                "The name under which authenticator apps list this service."},
+
     declaration{"limits.guess_per_minute", [](settings& s) -> member { return &s.limits.guess_per_minute; },
                 between(1, many, "a minute"), "Wrong passwords and codes an account before it is locked for 30 s."},
     declaration{"limits.guess_per_hour", [](settings& s) -> member { return &s.limits.guess_per_hour; },

@@ -102,6 +102,10 @@ struct settings {
     milliseconds purge_after = 30 * 24h;
   } accounts;
 
+  struct two_factor_section {
+    std::string issuer = "Backstay";
+  } two_factor;
+
   struct limits_section {
     std::size_t guess_per_minute = 5;
     std::size_t guess_per_hour = 10;

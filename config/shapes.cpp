@@ -102,4 +102,6 @@ bool is_mailbox(std::string_view text) {
          std::all_of(text.begin(), text.end(), is_visible);
 }
 
+bool is_issuer(std::string_view text) { return !text.empty() && text.size() <= 64 && text.find(':') == text.npos; }
+
 } // namespace backstay::config

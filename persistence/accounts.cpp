@@ -164,6 +164,13 @@ std::optional<account> note_sign_in(transaction& tx, const credential& checked, 
   return found_account(tx.first(statement, now, new_hash, checked.account, checked.password_hash));
 }
 
+// Killed right after the commit: only the note stands.
+std::optional<account> note_sign_in(transaction& tx, const account_id& account, timestamp now) {
+  static const std::string statement = "UPDATE accounts SET last_login_at = $1 WHERE id = $2::uuid AND " +
+                                       usable("accounts") + " RETURNING " + account_columns("accounts");
+  return found_account(tx.first(statement, now, account));
+}
+
 // Killed right after the commit: verified, and the caller may sign in with the password.
 std::optional<account> verify_email(transaction& tx, const std::string& email, timestamp now) {
   static const std::string statement =
@@ -277,6 +284,7 @@ void set_password(transaction& tx, const account_id& id, const std::string& pass
   auto changed =
       tx.run("UPDATE accounts SET password_hash = $2, updated_at = $3 WHERE id = $1::uuid", id, password_hash, now);
   if (changed.affected_rows() == 0) fail(ec::not_found);
+  tx.run("DELETE FROM device_credentials WHERE account = $1::uuid", id);
   announce(tx, id);
 }
 

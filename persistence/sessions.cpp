@@ -95,11 +95,13 @@ std::map<std::string, std::string> content_of(const opening& what) {
   std::map<std::string, std::string> content{{"remember", what.remember ? "1" : ""},
                                              {"is_new", what.is_new ? "1" : ""},
                                              {"is_rotating", what.is_rotating ? "1" : ""},
+                                             {"is_fresh", what.is_fresh ? "1" : ""},
                                              {"way", what.way}};
+  if (what.device_id) content["device_id"] = *what.device_id;
   if (!what.device) return content;
   auto& device = *what.device;
-  content.insert({{"device_id", device.device_id},
-                  {"platform", std::string{name_of(device.platform)}},
+  content["device_id"] = device.device_id;
+  content.insert({{"platform", std::string{name_of(device.platform)}},
                   {"platform_id", device.platform_id},
                   {"os_version", device.os_version},
                   {"app_version", device.app_version},
@@ -117,8 +119,10 @@ opening opening_of(const proofs::store::proof& proof, account who) {
                .remember = !text("remember").empty(),
                .is_new = !text("is_new").empty(),
                .is_rotating = !text("is_rotating").empty(),
-               .way = text("way")};
-  if (text("device_id").empty()) return what;
+               .way = text("way"),
+               .is_fresh = !text("is_fresh").empty()};
+  if (!text("device_id").empty()) what.device_id = text("device_id");
+  if (text("platform").empty()) return what;
   what.device = device{.device_id = text("device_id"),
                        .platform = from_name<platform>(text("platform")).value(),
                        .platform_id = text("platform_id"),
@@ -139,19 +143,22 @@ signed_in ask_second_step(transaction& tx, const terms& terms, const opening& wh
 
 // Killed right after the commit, the answer is lost: nobody knows this session's tokens, and it expires.
 signed_in open_session(transaction& tx, const terms& terms, const opening& what, timestamp now) {
-  stored_session session{
-      .id = session_id::random(), .account = what.account, .rotation = {.token_id = to_string(uuid::random())}};
+  stored_session session{.id = session_id::random(),
+                         .account = what.account,
+                         .device_id = what.device_id,
+                         .rotation = {.token_id = to_string(uuid::random())}};
   if (what.device) {
     session.device_id = what.device->device_id;
     keep_device(tx, what.account.id, *what.device, now);
   }
   auto token = make_refresh_token(terms.keys, session.id, session.rotation.generation);
   tx.run("INSERT INTO sessions (id, account, device_id, address, user_agent, is_remembered, generation, refresh_hash, "
-         "parent_hash, token_id, is_token_used, is_rotating, created_at, rotated_at, last_seen_at, expires_at) "
-         "VALUES ($1::uuid, $2::uuid, $3, $4, $5, $6, $7, $8, '', $9, false, $12, $10, $10, $10, $11)",
+         "parent_hash, token_id, is_token_used, is_rotating, created_at, rotated_at, last_seen_at, expires_at, "
+         "reauthenticated_at) "
+         "VALUES ($1::uuid, $2::uuid, $3, $4, $5, $6, $7, $8, '', $9, false, $12, $10, $10, $10, $11, $13)",
          session.id, what.account.id, session.device_id, what.origin.address, what.origin.user_agent, what.remember,
          session.rotation.generation, hash_of(token), session.rotation.token_id, now,
-         now + lifetime_of(terms, what.remember), what.is_rotating);
+         now + lifetime_of(terms, what.remember), what.is_rotating, what.is_fresh ? std::optional{now} : std::nullopt);
   audit::store::record(tx,
                        {.action = "auth.login.success",
                         .actor = what.account.id,
@@ -229,9 +236,14 @@ signed_in sign_in(transaction& tx, const terms& terms, const attempt& checked, c
   std::optional<account> who;
   if (checked.credential) who = accounts::store::note_sign_in(tx, *checked.credential, new_hash, now);
   if (!who) fail(invalid_credentials());
-  return open(
-      tx, terms,
-      {.account = *who, .device = how.device, .remember = how.remember, .origin = how.origin, .way = "password"}, now);
+  return open(tx, terms,
+              {.account = *who,
+               .device = how.device,
+               .remember = how.remember,
+               .origin = how.origin,
+               .way = "password",
+               .is_fresh = true},
+              now);
 }
 
 void record_failed(transaction& tx, const std::optional<account_id>& account, const std::string& way,
@@ -271,6 +283,18 @@ outcome<signed_in> refresh(transaction& tx, const terms& terms, const refresh_to
   return invalid_refresh_token();
 }
 
+// Killed right after the commit, the answer is lost: the caller shows the password once more.
+void note_reauthentication(transaction& tx, const session_id& session, timestamp now) {
+  tx.run("UPDATE sessions SET reauthenticated_at = $2 WHERE id = $1::uuid AND revoked_at IS NULL", session, now);
+}
+
+bool is_reauthenticated(transaction& tx, const session_id& session, timestamp now) {
+  return tx
+      .first("SELECT 1 FROM sessions WHERE id = $1::uuid AND revoked_at IS NULL AND reauthenticated_at > $2", session,
+             now - reauthentication_lifetime)
+      .has_value();
+}
+
 void sign_out(transaction& tx, const session_id& session, const origin& from, timestamp now) {
   auto account = revoke(tx, session, now);
   if (!account) return;
@@ -285,8 +309,11 @@ void sign_out(transaction& tx, const session_id& session, const origin& from, ti
 
 // Killed right after the commit: the other nodes hear of it, this one starts with an empty cache.
 std::optional<account_id> revoke(transaction& tx, const session_id& session, timestamp now) {
-  auto ended = tx.first(
-      "UPDATE sessions SET revoked_at = $2 WHERE id = $1::uuid AND revoked_at IS NULL RETURNING account", session, now);
+  auto ended = tx.first("WITH ended AS (UPDATE sessions SET revoked_at = $2 WHERE id = $1::uuid "
+                        "AND revoked_at IS NULL RETURNING account, device_id), "
+                        "forgotten AS (DELETE FROM device_credentials c USING ended e "
+                        "WHERE c.account = e.account AND c.device_id = e.device_id) SELECT account FROM ended",
+                        session, now);
   if (!ended) return std::nullopt;
   announce(tx, session);
   return get<account_id>((*ended)["account"]);
@@ -294,9 +321,14 @@ std::optional<account_id> revoke(transaction& tx, const session_id& session, tim
 
 std::int64_t revoke_all(transaction& tx, const account_id& account, const std::optional<session_id>& except,
                         timestamp now) {
+  // Sign-ins hold the account's row until they commit: those that are under way are ended too.
+  tx.run("SELECT 1 FROM accounts WHERE id = $1::uuid FOR NO KEY UPDATE", account);
   auto ended = tx.run("UPDATE sessions SET revoked_at = $3 WHERE account = $1::uuid AND id IS DISTINCT FROM $2::uuid "
                       "AND revoked_at IS NULL AND expires_at > $3::timestamptz",
                       account, except, now);
+  tx.run("DELETE FROM device_credentials WHERE account = $1::uuid "
+         "AND device_id IS DISTINCT FROM (SELECT device_id FROM sessions WHERE id = $2::uuid)",
+         account, except);
   tx.notify("sessions", "account:" + to_string(account));
   return static_cast<std::int64_t>(ended.affected_rows());
 }
@@ -365,7 +397,7 @@ outcome<signed_in> verify_code(transaction& tx, const terms& terms, const sessio
   }
   budgets::store::give_back(tx, guess.key);
   auto account = verify_address(tx, command, now);
-  return open(tx, terms, {.account = account, .origin = command.origin, .way = "mailed_code"}, now);
+  return open(tx, terms, {.account = account, .origin = command.origin, .way = "mailed_code", .is_fresh = true}, now);
 }
 
 outcome<code_sent> resend_code(transaction& tx, const terms& terms, const std::string& email, timestamp now) {
@@ -398,6 +430,9 @@ void forget_stale(transaction& tx, timestamp now) {
   budgets::store::forget_stale(tx, now);
   codes::store::forget_stale(tx, now);
   forget_stale_push_tokens(tx, now);
+  tx.run("DELETE FROM device_credentials WHERE id IN "
+         "(SELECT id FROM device_credentials WHERE last_used_at < $1 LIMIT 1000)",
+         now - device_credential_lifetime);
   // Ended sessions stay for a while: people look for what they do not recognize.
   tx.run("DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 LIMIT 1000)",
          now - std::chrono::days{30});

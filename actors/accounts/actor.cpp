@@ -84,7 +84,8 @@ registered create(transaction& tx, const terms& terms, const register_account& c
                                             .device = command.device,
                                             .origin = command.origin,
                                             .is_new = true,
-                                            .way = "registration"},
+                                            .way = "registration",
+                                            .is_fresh = true},
                                            now);
   if (command.email && command.confirmation == confirmation::link)
     store::send_verification_link(tx, terms, result.account, now);

@@ -51,6 +51,9 @@ std::optional<credential> find_credential(transaction& tx, const std::string& id
 std::optional<sessions::account> note_sign_in(transaction& tx, const credential& checked, const std::string& new_hash,
                                               timestamp now);
 
+/// Notes that the owner was recognized otherwise. Nothing if the account may not sign in.
+std::optional<sessions::account> note_sign_in(transaction& tx, const account_id& account, timestamp now);
+
 /// The e-mail address belongs to the account's owner: active from now on. Announced to every node.
 std::optional<sessions::account> verify_email(transaction& tx, const std::string& email, timestamp now);
 
@@ -80,7 +83,7 @@ std::int64_t purge_deleted_before(transaction& tx, timestamp moment, timestamp n
 /// What the account's password is checked against; empty text when it has none. Errors: `not_found`.
 std::string password_hash_of(transaction& tx, const account_id& id);
 
-/// Errors: `not_found`.
+/// Ends what devices keep to sign in with. Announced to every node. Errors: `not_found`.
 void set_password(transaction& tx, const account_id& id, const std::string& password_hash, timestamp now);
 
 /// Announced to every node. Errors: `not_found`.

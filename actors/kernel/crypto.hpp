@@ -26,10 +26,19 @@ std::string seal(const secret& key, const secret& text);
 std::optional<secret> open(const secret& key, std::string_view sealed);
 
 std::string to_hex(std::string_view data);
+/// Base64 with padding (RFC 4648 section 4).
+std::string to_base64(std::string_view data);
+/// Empty when `text` is not padded base64.
+std::optional<std::string> from_base64(std::string_view text);
 /// Base64url without padding (RFC 4648 section 5).
 std::string to_base64url(std::string_view data);
 /// Empty when `text` is not unpadded base64url.
 std::optional<std::string> from_base64url(std::string_view text);
+
+/// Whether `key` is a SubjectPublicKeyInfo (RFC 5480) in DER with a point of P-256, and nothing else.
+bool is_p256_key(std::string_view key);
+/// Whether `signature` is ECDSA with SHA-256 over `data` in DER (RFC 3279, 2.2.3), made by the private half of `key`.
+bool verifies_p256(std::string_view key, std::string_view data, std::string_view signature);
 
 /// Compares without telling by its time where the first difference is; different lengths are unequal at once.
 bool equal(std::string_view a, std::string_view b);

@@ -2,6 +2,7 @@
 
 #include "actors/kernel/domain.hpp"
 #include "actors/kernel/message.hpp"
+#include "config/log.hpp"
 
 #include <caf/all.hpp>
 
@@ -81,6 +82,23 @@ template <class Self, class Job, class Promise, class Then>
 void query(Self* self, const database_actor& database, Job job, Promise promise, Then then) {
   using value = std::invoke_result_t<Job, transaction&>;
   detail::run_job<value>(self, database, std::move(job), true, promise, std::move(then));
+}
+
+/// Runs `job` in one transaction that nobody waits for; a failure is logged, and the next occasion makes up for it.
+template <class Self>
+void run_aside(Self* self, const database_actor& database, std::string what, std::function<void(transaction&)> job) {
+  auto wrapped = detail::make_database_job(
+      [job = std::move(job)](transaction& tx) {
+        job(tx);
+        return done{};
+      },
+      false);
+  self->request(database, caf::infinite, std::move(wrapped))
+      .then([](const database_outcome&) {},
+            [self, what](const caf::error& error) {
+              log::warning(self->name(), "something on the side failed",
+                           {{"what", what}, {"cause", to_string(describe(error).code)}});
+            });
 }
 
 } // namespace backstay

@@ -38,6 +38,8 @@ struct id : uuid {
 
 using account_id = id<struct account_tag>;
 using session_id = id<struct session_tag>;
+/// What a device signs in with.
+using credential_id = id<struct credential_tag>;
 using plan_id = id<struct plan_tag>;
 using payment_id = id<struct payment_tag>;
 using subscription_id = id<struct subscription_tag>;

@@ -13,4 +13,12 @@ inline std::string to_lower(std::string_view text) {
   return lower;
 }
 
+/// a to z become capital, as above.
+inline std::string to_upper(std::string_view text) {
+  std::string upper{text};
+  for (char& c : upper)
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  return upper;
+}
+
 } // namespace backstay

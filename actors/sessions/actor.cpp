@@ -19,20 +19,6 @@ constexpr std::chrono::minutes sweep_pause{5};
 std::string about(const session_id& id) { return "session:" + to_string(id); }
 std::string about(const account_id& id) { return "account:" + to_string(id); }
 
-/// For what nobody waits for; a failure is logged and the next occasion makes up for it.
-void run_aside(self_pointer self, std::string what, std::function<void(transaction&)> job) {
-  database_job wrapped{[job = std::move(job)](transaction& tx) -> std::any {
-    job(tx);
-    return done{};
-  }};
-  self->request(self->state.context.database, caf::infinite, std::move(wrapped))
-      .then([](const database_outcome&) {},
-            [what](const caf::error& error) {
-              log::warning("sessions", "something on the side failed",
-                           {{"what", what}, {"cause", to_string(describe(error).code)}});
-            });
-}
-
 // Signing in takes three steps: a guess is taken from the budget (and stays taken whatever happens), the password is
 // checked, the session is opened. An unknown identifier goes the same way up to the end of the second step: hashing a
 // password costs what checking one does.
@@ -69,7 +55,7 @@ void check_password(self_pointer self, const sign_in& how, const store::attempt&
           },
           [=](const caf::error& error) mutable {
             // Not checked, so not a wrong guess: a flood of logins must not lock the owner out.
-            run_aside(self, "giving a guess back",
+            run_aside(self, self->state.context.database, "giving a guess back",
                       [key = attempt.key](transaction& tx) { budgets::store::give_back(tx, key); });
             answer.deliver(to_error(describe(error)));
           });
@@ -268,8 +254,33 @@ promise<session_view> handle(self_pointer self, const redeem_ticket& command) {
                   });
 }
 
+promise<device_enrolled> handle(self_pointer self, const enroll_device& command) {
+  return transact(self, self->state.context.database,
+                  [=, terms = self->state.with.terms, now = self->state.context.now()](transaction& tx) {
+                    return store::enroll_device(tx, *terms, command, now);
+                  });
+}
+
+promise<device_challenge> handle(self_pointer self, const challenge_device& command) {
+  return transact(self, self->state.context.database,
+                  [=, terms = self->state.with.terms, now = self->state.context.now()](transaction& tx) {
+                    return store::challenge_device(tx, *terms, command.device_id, now);
+                  });
+}
+
+promise<signed_in> handle(self_pointer self, const sign_in_by_device& command) {
+  auto answer = self->make_response_promise<signed_in>();
+  transact(
+      self, self->state.context.database,
+      [=, terms = self->state.with.terms, now = self->state.context.now()](transaction& tx) {
+        return store::sign_in_by_device(tx, *terms, command, now);
+      },
+      answer, [answer](outcome<signed_in>& result) mutable { answer.deliver(std::move(value_of(result))); });
+  return answer;
+}
+
 void handle(self_pointer self, const sweep&) {
-  run_aside(self, "removing what is stale",
+  run_aside(self, self->state.context.database, "removing what is stale",
             [now = self->state.context.now()](transaction& tx) { store::forget_stale(tx, now); });
   self->delayed_send(self, sweep_pause, sweep{});
 }
@@ -298,6 +309,9 @@ sweeping_sessions_actor::behavior_type sessions(self_pointer self, domain_contex
       on([self](const register_device& m) { return handle(self, m); }),
       on([self](const remove_device& m) { return handle(self, m); }),
       on([self](const keep_push_token& m) { return handle(self, m); }),
+      on([self](const enroll_device& m) { return handle(self, m); }),
+      on([self](const challenge_device& m) { return handle(self, m); }),
+      on([self](const sign_in_by_device& m) { return handle(self, m); }),
       [self](const sweep& m) { handle(self, m); },
   };
 }

@@ -234,11 +234,50 @@ struct redeem_ticket {
   secret ticket;
 };
 
+struct device_enrolled {
+  credential_id credential;
+  secret token;
+  timestamp expires_at; ///< if it is not used before
+};
+
+/// Lets the device sign in without a password: with the token, or, when it gives a key, by signing challenges. Ends
+/// what this device had before. Errors: `invalid` for a key that is none, or a session that is another device's.
+struct enroll_device {
+  using reply = device_enrolled;
+  backstay::caller caller;
+  std::string device_id;
+  std::optional<std::string> public_key; ///< P-256, SubjectPublicKeyInfo in base64
+  backstay::origin origin;
+};
+
+struct device_challenge {
+  secret value; ///< 43 characters, single use; they are what is signed
+  std::chrono::seconds lifetime{120};
+};
+
+/// For any device, known or not.
+struct challenge_device {
+  using reply = device_challenge;
+  std::string device_id;
+};
+
+/// Errors: `unauthenticated` when nothing of it is known, or it was revoked, has expired or is another device's.
+struct sign_in_by_device {
+  using reply = signed_in;
+  std::string device_id;
+  std::optional<secret> token;
+  std::optional<credential_id> credential; ///< instead of the token, where there is a key
+  std::optional<secret> challenge;
+  std::optional<std::string> signature; ///< of the challenge: ECDSA with SHA-256, DER in base64
+  backstay::origin origin;
+};
+
 using sessions_actor =
     caf::typed_actor<answers<sign_in>, answers<verify_code>, answers<resend_code>, answers<refresh>, answers<sign_out>,
                      answers<get_session>, answers<confirm_token>, answers<create_ticket>, answers<redeem_ticket>,
                      answers<leave>, answers<sign_out_everywhere>, answers<list_devices>, answers<add_device>,
-                     answers<register_device>, answers<remove_device>, answers<keep_push_token>>;
+                     answers<register_device>, answers<remove_device>, answers<keep_push_token>, answers<enroll_device>,
+                     answers<challenge_device>, answers<sign_in_by_device>>;
 
 } // namespace backstay::sessions
 

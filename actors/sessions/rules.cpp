@@ -64,6 +64,12 @@ fault invalid_refresh_token() {
   return {.code = ec::unauthenticated, .message = "Invalid or expired refresh token", .name = "INVALID_TOKEN"};
 }
 
+fault unknown_device() {
+  return {.code = ec::unauthenticated,
+          .message = "Unknown, expired or revoked device token",
+          .name = "INVALID_DEVICE_TOKEN"};
+}
+
 fault locked_out(std::chrono::seconds wait) {
   return {.code = ec::locked,
           .message = "Too many failed login attempts. Try again in " + in_seconds(wait),

@@ -60,6 +60,7 @@ refresh_verdict judge(const rotation& state, std::string_view presented_hash, ti
 
 fault invalid_credentials();
 fault invalid_refresh_token();
+fault unknown_device();
 /// `wait` > 0.
 fault locked_out(std::chrono::seconds wait);
 /// Too many registrations or mails for one address.

@@ -53,12 +53,16 @@ std::chrono::seconds reserve_mail(transaction& tx, const terms& terms, const std
 struct opening {
   sessions::account account;
   std::optional<sessions::device> device;
+  std::optional<std::string> device_id; ///< of a device that does not describe itself this time
   bool remember = false;
   backstay::origin origin;
   bool is_new = false;     ///< registered by this very request
   bool is_rotating = true; ///< its refresh token changes with each use
   std::string way;         ///< how they proved who they are, for the audit trail: "password", "magic_link"
   bool has_shown_second_factor = false;
+  /// Its owner was asked just now, which counts as re-authentication: a password, a mailed code, an outside provider.
+  /// Not what another session or a stored token opens: else whoever stole one could go on to what is sensitive.
+  bool is_fresh = false;
 };
 
 /// How every sign-in ends, once the account is known: opens a session, and keeps what the device says about itself; or,
@@ -87,6 +91,15 @@ signed_in sign_in(transaction& tx, const terms& terms, const attempt& checked, c
 outcome<signed_in> refresh(transaction& tx, const terms& terms, const refresh_token& token,
                            const sessions::refresh& how, timestamp now);
 
+/// For how long a re-authentication lets its session do what is sensitive.
+inline constexpr std::chrono::minutes reauthentication_lifetime{5};
+
+/// The owner of the session has shown the password again.
+void note_reauthentication(transaction& tx, const session_id& session, timestamp now);
+
+/// Whether somebody signed in freshly or re-authenticated not long ago.
+bool is_reauthenticated(transaction& tx, const session_id& session, timestamp now);
+
 /// Records in the audit trail that somebody tried to get in by `way` and failed. What was typed as the identifier is
 /// not recorded.
 void record_failed(transaction& tx, const std::optional<account_id>& account, const std::string& way,
@@ -102,6 +115,21 @@ std::optional<account_id> revoke(transaction& tx, const session_id& session, tim
 /// hears of it by NOTIFY; this node's cache is the caller's business.
 std::int64_t revoke_all(transaction& tx, const account_id& account, const std::optional<session_id>& except,
                         timestamp now);
+
+/// How long a device may go without signing in before what it keeps is worth nothing.
+inline constexpr std::chrono::days device_credential_lifetime{180};
+
+/// The fault is as the message says. What a device keeps also ends with its session (`revoke`, `revoke_all`) and with
+/// the account's password (`accounts::store::set_password`).
+device_enrolled enroll_device(transaction& tx, const terms& terms, const sessions::enroll_device& command,
+                              timestamp now);
+
+/// Made for a device, whether or not it is known.
+device_challenge challenge_device(transaction& tx, const terms& terms, const std::string& device_id, timestamp now);
+
+/// Checks what the device shows, and opens a session. To be committed also with a fault: the challenge is used up.
+outcome<signed_in> sign_in_by_device(transaction& tx, const terms& terms, const sessions::sign_in_by_device& command,
+                                     timestamp now);
 
 /// Nothing if it ended or never was. Errors: `forbidden` when the account is deactivated.
 std::optional<session_view> view(transaction& tx, const session_id& session, timestamp now);

@@ -6,6 +6,7 @@
 #include "actors/payments/messages.hpp"
 #include "actors/sessions/messages.hpp"
 #include "actors/subscriptions/messages.hpp"
+#include "actors/two_factor/messages.hpp"
 
 namespace backstay::http {
 
@@ -17,6 +18,7 @@ struct domains {
   payments::payments_actor payments;
   monitoring::monitoring_actor monitoring;
   audit::audit_actor audit;
+  two_factor::two_factor_actor two_factor;
 };
 
 } // namespace backstay::http

@@ -164,6 +164,21 @@ constexpr auto says(const char* text) {
   return shape{field("message", [text](const auto&) { return std::string{text}; })};
 }
 
+/// The fields of a part, in an answer that has the whole part or nothing of it: `part` is an optional member whose
+/// `form` this is. Without it, and where they are empty themselves, they are left out.
+template <class Owner, class Part, class... Fields>
+constexpr auto fields_of(std::optional<Part> Owner::*part, const shape<Fields...>& form) {
+  auto lift = [part](auto inner) {
+    using value = typename decltype(inner)::template value_type<Part>;
+    using lifted = std::conditional_t<detail::unwrapped<value>::optional, value, std::optional<value>>;
+    auto get = [part, inner](const Owner& owner, const rendering& with) -> lifted {
+      return owner.*part ? lifted{inner.value(*(owner.*part), with)} : lifted{};
+    };
+    return field_declaration<decltype(get), decltype(inner.detail)>{inner.name, get, inner.detail, inner.doc, true};
+  };
+  return std::apply([&](auto... fields) { return shape{lift(fields)...}; }, form.fields);
+}
+
 /// A reply that is a bare JSON array: the items of one member.
 template <class Get, class... Fields>
 struct bare_list {

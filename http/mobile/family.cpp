@@ -8,6 +8,8 @@ void add_all(router& to, const domains& who) {
   add_sign_in(to, who);
   add_profile(to);
   add_account(to, who);
+  add_two_factor(to, who);
+  add_biometric(to, who);
   add_plans_and_subscriptions(to, who);
   add_payments(to, who);
   add_servers(to, who);

@@ -14,6 +14,8 @@ inline constexpr dialect family{"mobile"};
 void add_sign_in(router& to, const domains& who);
 void add_profile(router& to);
 void add_account(router& to, const domains& who);
+void add_two_factor(router& to, const domains& who);
+void add_biometric(router& to, const domains& who);
 void add_plans_and_subscriptions(router& to, const domains& who);
 void add_payments(router& to, const domains& who);
 void add_servers(router& to, const domains& who);

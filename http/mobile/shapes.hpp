@@ -76,6 +76,10 @@ inline constexpr rule mailed_code{.low = 6,
                                   .expectation = "six digits",
                                   .pattern = "^[0-9]{6}$"};
 
+/// What the ways under `/auth` answer, and those under `/mobile/auth`.
+inline constexpr auto session = signed_in_shape(tokens, account);
+inline constexpr auto mobile_session = signed_in_shape(mobile_tokens, mobile_account);
+
 inline constexpr auto itself = [](const auto& value) -> const auto& { return value; };
 
 } // namespace backstay::http::mobile

@@ -9,10 +9,6 @@ namespace {
 using accounts::register_account;
 using sessions::signed_in;
 
-constexpr auto session = signed_in_shape(tokens, account);
-
-constexpr auto mobile_session = signed_in_shape(mobile_tokens, mobile_account);
-
 template <class Member>
 auto of_session(const accounts::registered& r, Member member) {
   return r.session ? std::optional{std::invoke(member, *r.session)} : std::nullopt;

@@ -144,6 +144,17 @@ CAF_TEST(extend appends fields) {
   CAF_CHECK_EQUAL(to_json_text(tag{"x", {}}, more, with), R"({"word":"x","again":"x"})");
 }
 
+CAF_TEST(the fields of a part are there with it) {
+  constexpr auto form = fields_of(&thing::best, tag_shape);
+  thing what;
+  CAF_CHECK_EQUAL(to_json_text(what, form, with), "{}");
+  what.best = tag{"x", {}};
+  CAF_CHECK_EQUAL(to_json_text(what, form, with), R"({"word":"x"})");
+  what.best->weight = 2;
+  CAF_CHECK_EQUAL(to_json_text(what, form, with), R"({"word":"x","weight":2})");
+  CAF_CHECK(!schema_of<thing>(form).contains("required"));
+}
+
 // ---- reading JSON ----
 
 CAF_TEST(every type is read from its JSON) {
