@@ -76,13 +76,14 @@ account account_of(const pqxx::row& row) {
 account create(transaction& tx, const new_account& what, timestamp now) {
   static const std::string statement =
       "INSERT INTO accounts (id, login, email, password_hash, role, is_active, is_email_verified, locale, "
-      "tos_accepted_at, created_at, updated_at) VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) "
+      "tos_accepted_at, created_at, updated_at, display_name) "
+      "VALUES ($1::uuid, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11) "
       "ON CONFLICT DO NOTHING RETURNING " +
       account_columns("accounts");
   auto tos_accepted_at = what.tos_accepted ? std::optional{now} : std::nullopt;
   for (auto& login : what.logins) {
     auto row = tx.first(statement, account_id::random(), login, what.email, what.password_hash, what.role,
-                        what.is_active, what.is_email_verified, what.locale, tos_accepted_at, now);
+                        what.is_active, what.is_email_verified, what.locale, tos_accepted_at, now, what.display_name);
     if (row) return account_of(*row);
     if (is_email_taken(tx, what.email)) fail_email_exists();
   }

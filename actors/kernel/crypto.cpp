@@ -13,6 +13,13 @@ namespace {
 unsigned char* bytes(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
 const unsigned char* bytes(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 
+std::string encode_base64(std::string_view data, int variant) {
+  std::string text(sodium_base64_encoded_len(data.size(), variant), '\0');
+  sodium_bin2base64(text.data(), text.size(), bytes(data), data.size(), variant);
+  text.pop_back();
+  return text;
+}
+
 } // namespace
 
 void fill_random(void* target, std::size_t size) { randombytes_buf(target, size); }
@@ -72,13 +79,10 @@ std::string to_hex(std::string_view data) {
   return text;
 }
 
+std::string to_base64(std::string_view data) { return encode_base64(data, sodium_base64_VARIANT_ORIGINAL); }
+
 std::string to_base64url(std::string_view data) {
-  constexpr int variant = sodium_base64_VARIANT_URLSAFE_NO_PADDING;
-  std::string text(sodium_base64_ENCODED_LEN(data.size(), variant), '\0');
-  sodium_bin2base64(text.data(), text.size(), reinterpret_cast<const unsigned char*>(data.data()), data.size(),
-                    variant);
-  text.pop_back();
-  return text;
+  return encode_base64(data, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 }
 
 std::optional<std::string> from_base64url(std::string_view text) {

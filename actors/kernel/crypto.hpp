@@ -26,6 +26,8 @@ std::string seal(const secret& key, const secret& text);
 std::optional<secret> open(const secret& key, std::string_view sealed);
 
 std::string to_hex(std::string_view data);
+/// Base64 with padding (RFC 4648 section 4).
+std::string to_base64(std::string_view data);
 /// Base64url without padding (RFC 4648 section 5).
 std::string to_base64url(std::string_view data);
 /// Empty when `text` is not unpadded base64url.

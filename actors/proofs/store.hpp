@@ -50,6 +50,10 @@ std::optional<proof> redeem(transaction& tx, const keyring& keys, purpose what_f
 std::optional<proof> examine(transaction& tx, const keyring& keys, purpose what_for, const secret& shown,
                              int most_looks, timestamp now);
 
+/// The newest of that purpose and account whose content has all of `having`; looks without counting.
+std::optional<proof> find_newest(transaction& tx, purpose what_for, const account_id& account,
+                                 const std::map<std::string, std::string>& having, timestamp now);
+
 /// Ends all of that purpose that the account still has.
 void withdraw(transaction& tx, purpose what_for, const account_id& account);
 

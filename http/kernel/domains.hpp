@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/accounts/messages.hpp"
+#include "actors/identities/messages.hpp"
 #include "actors/monitoring/messages.hpp"
 #include "actors/payments/messages.hpp"
 #include "actors/sessions/messages.hpp"
@@ -12,6 +13,7 @@ namespace backstay::http {
 struct domains {
   accounts::accounts_actor accounts;
   sessions::sessions_actor sessions;
+  identities::identities_actor identities;
   subscriptions::subscriptions_actor subscriptions;
   payments::payments_actor payments;
   monitoring::monitoring_actor monitoring;

@@ -27,6 +27,30 @@ inline constexpr shape account{
     field("last_login_at", &sessions::account::last_login_at),
 };
 
+/// The phone that signs in.
+inline constexpr shape device{
+    field("device_id", &sessions::device::device_id, length(36, 36), "UUID v4 made by the app"),
+    field("platform", &sessions::device::platform),
+    field("platform_id", &sessions::device::platform_id, length(1, 255)),
+    field("os_version", &sessions::device::os_version, length(1, 20)),
+    field("app_version", &sessions::device::app_version, length(1, 20)),
+    field("device_model", &sessions::device::device_model, length(1, 100)),
+    field("push_token", &sessions::device::push_token, length(0, 512)),
+};
+
+/// The account as `/mobile/auth` shows it.
+inline constexpr shape mobile_account{
+    field("id", &sessions::account::id),
+    field("email", [](const sessions::account& a) { return a.email.value_or(""); }),
+    field("username", &sessions::account::login),
+    field(
+        "status", [](const sessions::account& a) { return std::string{a.is_active ? "active" : "inactive"}; },
+        example(R"("active")")),
+    field("telegram_id", &sessions::account::telegram_id),
+    field("created_at", &sessions::account::created_at),
+    field("is_email_verified", &sessions::account::is_email_verified),
+};
+
 inline std::int64_t seconds_left(const sessions::signed_in& s) {
   return std::chrono::ceil<std::chrono::seconds>(s.grant.expires_at - s.grant.issued_at).count();
 }

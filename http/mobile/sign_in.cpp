@@ -18,29 +18,7 @@ bool is_digits(std::string_view text) {
 constexpr rule mailed_code{
     .low = 6, .high = 6, .accepts = is_digits, .expectation = "six digits", .pattern = "^[0-9]{6}$"};
 
-constexpr shape device{
-    field("device_id", &sessions::device::device_id, length(36, 36), "UUID v4 made by the app"),
-    field("platform", &sessions::device::platform),
-    field("platform_id", &sessions::device::platform_id, length(1, 255)),
-    field("os_version", &sessions::device::os_version, length(1, 20)),
-    field("app_version", &sessions::device::app_version, length(1, 20)),
-    field("device_model", &sessions::device::device_model, length(1, 100)),
-    field("push_token", &sessions::device::push_token, length(0, 512)),
-};
-
 constexpr auto session = signed_in_shape(tokens, account);
-
-constexpr shape mobile_account{
-    field("id", &sessions::account::id),
-    field("email", [](const sessions::account& a) { return a.email.value_or(""); }),
-    field("username", &sessions::account::login),
-    field(
-        "status", [](const sessions::account& a) { return std::string{a.is_active ? "active" : "inactive"}; },
-        example(R"("active")")),
-    field("telegram_id", &sessions::account::telegram_id),
-    field("created_at", &sessions::account::created_at),
-    field("is_email_verified", &sessions::account::is_email_verified),
-};
 
 constexpr auto mobile_session = signed_in_shape(mobile_tokens, mobile_account);
 

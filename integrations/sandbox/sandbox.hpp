@@ -21,6 +21,9 @@ struct options {
   std::string panel_token;
   std::string panel_webhook_secret;
   std::string mail_key;
+  /// At every provider of sign-ins; our id there is `sandbox-<provider>`.
+  std::string oauth_client_secret = {};
+  std::string telegram_bot_token = {};
   /// JSON `{"url","token"}` that a server writes about its control port. Read afresh at each use: servers come and go.
   std::filesystem::path control_file;
 };
