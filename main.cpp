@@ -5,6 +5,7 @@
 #include "actors/audit/actor.hpp"
 #include "actors/hashing/actor.hpp"
 #include "actors/idempotency/actor.hpp"
+#include "actors/identities/actor.hpp"
 #include "actors/kernel/crypto.hpp"
 #include "actors/kernel/supervision.hpp"
 #include "actors/live/store.hpp"
@@ -28,6 +29,7 @@
 #include "http/system/system.hpp"
 #include "integrations/cryptobot/client.hpp"
 #include "integrations/mail/client.hpp"
+#include "integrations/oauth/client.hpp"
 #include "integrations/panel/client.hpp"
 #include "integrations/sandbox/companion.hpp"
 #include "integrations/sandbox/sandbox.hpp"
@@ -205,6 +207,8 @@ private:
     });
     add("mail", false,
         [this](auto* self, auto pulse) { return mail::spawn_mail(self, outside(pulse), settings_.mail); });
+    add("oauth", false,
+        [this](auto* self, auto pulse) { return oauth::spawn_oauth(self, outside(pulse), settings_.providers); });
     add("hub", false, [this](auto* self, auto pulse) { return websocket::spawn_hub(self, pulse, io_, sockets_); });
     add("hashing", true,
         [threads = or_else(s.actors.hashing_threads, std::max<std::size_t>(1, cores() / 2))](auto* self, auto pulse) {
@@ -229,6 +233,9 @@ private:
     });
     add("audit", false,
         [this](auto* self, auto pulse) { return audit::spawn_audit(self, context(pulse), settings_.audit.keep); });
+    add("identities", false, [this](auto* self, auto pulse) {
+      return identities::spawn_identities(self, context(pulse), identity_dependencies());
+    });
     add("idempotency", true,
         [this](auto* self, auto pulse) { return idempotency::spawn_idempotency(self, context(pulse), {}); });
     add("subscriptions", true, [this](auto* self, auto pulse) {
@@ -259,6 +266,16 @@ private:
   persistence::database_options database_options() const {
     auto& s = settings_;
     return {home_.url, {s.database.connections, s.database.queue, s.timeouts.job}, s.database.statement_timeout};
+  }
+
+  identities::identities_dependencies identity_dependencies() {
+    auto& bot = settings_.telegram;
+    return {.oauth = handle<oauth::oauth_actor>("oauth"),
+            .terms = terms_,
+            .invalidate = invalidator(),
+            .redirect_uris = settings_.oauth.redirect_uris,
+            .bot = {bot.url, bot.bot_name, bot.bot_token, bot.bot_api_secret},
+            .registration_enabled = settings_.registration.enabled};
   }
 
   payments::payments_dependencies payment_dependencies() const {
@@ -334,11 +351,11 @@ private:
   void add_routes() {
     http::domains who{handle<accounts::accounts_actor>("accounts"),
                       handle<sessions::sessions_actor>("sessions"),
+                      handle<identities::identities_actor>("identities"),
                       handle<subscriptions::subscriptions_actor>("subscriptions"),
                       handle<payments::payments_actor>("payments"),
                       handle<monitoring::monitoring_actor>("monitoring"),
                       handle<audit::audit_actor>("audit"),
-
                       handle<two_factor::two_factor_actor>("two_factor")};
     http::system::add_health(
         routes_, {web_, tree_.board(), handle<database_actor>("database"), handle<outbox::outbox_actor>("outbox")});

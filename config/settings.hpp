@@ -158,6 +158,33 @@ struct settings {
     secret password;
   } mail;
 
+  struct oauth_section {
+    std::vector<std::string> redirect_uris = {"cybervpn://oauth/callback"};
+  } oauth;
+
+  /// Who we are to a provider of sign-ins, and where it is. Each has a section of its own, called like the provider.
+  struct provider_section {
+    std::string url;
+    std::string api_url = {};
+    std::string client_id = {};
+    secret client_secret = {};
+  };
+  struct providers_section {
+    provider_section github{"https://github.com", "https://api.github.com"};
+    provider_section google{"https://accounts.google.com", "https://oauth2.googleapis.com"};
+    provider_section discord{"https://discord.com", "https://discord.com/api"};
+    provider_section apple{"https://appleid.apple.com"};
+    provider_section microsoft{"https://login.microsoftonline.com/common"};
+    provider_section twitter{"https://x.com", "https://api.x.com"};
+  } providers;
+
+  struct telegram_section {
+    std::string url = "https://oauth.telegram.org";
+    std::string bot_name;
+    secret bot_token;
+    secret bot_api_secret;
+  } telegram;
+
   struct outbox_section {
     std::size_t workers = 16;
     milliseconds lease = 60s;

@@ -87,6 +87,22 @@ bool is_path(std::string_view text) { return !text.empty() && text.find('\0') ==
 
 bool is_key(std::string_view text) { return decode_key(text).has_value(); }
 
+bool is_redirect_uri(std::string_view text) {
+  const auto colon = text.find(':');
+  if (colon == text.npos || !is_token(text) || text.find('#') != text.npos) return false;
+  const auto scheme = text.substr(0, colon);
+  const auto is_scheme = scheme.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789+.-") == scheme.npos;
+  return is_scheme && !scheme.empty() && scheme != "javascript" && scheme != "data" && text.size() > colon + 1;
+}
+
+bool is_bot_token(std::string_view text) {
+  const auto colon = text.find(':');
+  if (text.empty() || colon == text.npos) return text.empty();
+  const auto number = text.substr(0, colon);
+  return !number.empty() && number.find_first_not_of("0123456789") == number.npos && is_token(text) &&
+         text.size() > colon + 1;
+}
+
 bool is_token(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < '\x7f'; });
 }

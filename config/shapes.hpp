@@ -32,6 +32,13 @@ bool is_path(std::string_view text);
 /// A signing key in base64url or hex; see `config/keys.hpp`.
 bool is_key(std::string_view text);
 
+/// Where OAuth may lead back to: an absolute URI of visible ASCII without a fragment (RFC 6749, 3.1.2); an app's own
+/// scheme is welcome, one that a browser would run is not.
+bool is_redirect_uri(std::string_view text);
+
+/// `<number>:<secret>` as Telegram gives it to a bot's owner, or nothing.
+bool is_bot_token(std::string_view text);
+
 /// What can stand in a header after "Bearer ": visible ASCII without spaces, or nothing.
 bool is_token(std::string_view text);
 

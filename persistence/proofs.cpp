@@ -67,6 +67,14 @@ std::optional<proof> find(transaction& tx, const keyring& keys, purpose what_for
                                         hashes_of(keys, what_for, shown), what_for, now));
 }
 
+std::optional<proof> find_newest(transaction& tx, purpose what_for, const account_id& account,
+                                 const std::map<std::string, std::string>& having, timestamp now) {
+  return found_proof(what_for, tx.first("SELECT account, content FROM one_time_proofs WHERE account = $1::uuid "
+                                        "AND purpose = $2 AND content @> $3::jsonb AND expires_at > $4::timestamptz "
+                                        "ORDER BY created_at DESC LIMIT 1",
+                                        account, what_for, json(having).dump(), now));
+}
+
 void withdraw(transaction& tx, purpose what_for, const account_id& account) {
   tx.run("DELETE FROM one_time_proofs WHERE account = $1::uuid AND purpose = $2", account, what_for);
 }

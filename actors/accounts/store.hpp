@@ -23,7 +23,7 @@ struct new_account {
   bool is_email_verified = false;
   std::string locale = "en-EN";
   bool tos_accepted = false;
-  std::optional<std::string> display_name;
+  std::optional<std::string> display_name = {};
 };
 
 /// Errors: `conflict` named EMAIL_EXISTS or LOGIN_EXISTS.

@@ -19,7 +19,7 @@ unsigned char* bytes(std::string& text) { return reinterpret_cast<unsigned char*
 const unsigned char* bytes(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 
 std::string encode_base64(std::string_view data, int variant) {
-  std::string text(sodium_base64_ENCODED_LEN(data.size(), variant), '\0');
+  std::string text(sodium_base64_encoded_len(data.size(), variant), '\0');
   sodium_bin2base64(text.data(), text.size(), bytes(data), data.size(), variant);
   text.pop_back();
   return text;

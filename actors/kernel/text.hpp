@@ -2,6 +2,8 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace backstay {
 
@@ -19,6 +21,30 @@ inline std::string to_upper(std::string_view text) {
   for (char& c : upper)
     if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
   return upper;
+}
+
+/// Everything but RFC 3986's unreserved characters as `%XX` (section 2.1), so that it may stand anywhere in a URL.
+inline std::string percent_encode(std::string_view text) {
+  constexpr std::string_view unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string encoded;
+  for (char c : text) {
+    auto byte = static_cast<unsigned char>(c);
+    if (unreserved.find(c) != std::string_view::npos) encoded += c;
+    else ((encoded += '%') += digits[byte >> 4]) += digits[byte & 15];
+  }
+  return encoded;
+}
+
+/// `a=1&b=2`: what stands in a URL behind its `?`, or in the body of a form.
+inline std::string to_query(const std::vector<std::pair<std::string, std::string>>& parameters) {
+  std::string query;
+  for (auto& [name, value] : parameters) {
+    if (!query.empty()) query += '&';
+    (query += percent_encode(name)) += '=';
+    query += percent_encode(value);
+  }
+  return query;
 }
 
 } // namespace backstay

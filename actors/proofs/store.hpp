@@ -53,6 +53,10 @@ std::optional<proof> examine(transaction& tx, const keyring& keys, purpose what_
 /// Looks without counting, locking or using it up: for what has to be known before `redeem`, which alone decides.
 std::optional<proof> find(transaction& tx, const keyring& keys, purpose what_for, const secret& shown, timestamp now);
 
+/// The newest of that purpose and account whose content has all of `having`; looks without counting.
+std::optional<proof> find_newest(transaction& tx, purpose what_for, const account_id& account,
+                                 const std::map<std::string, std::string>& having, timestamp now);
+
 /// Ends all of that purpose that the account still has.
 void withdraw(transaction& tx, purpose what_for, const account_id& account);
 

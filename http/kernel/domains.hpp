@@ -2,6 +2,7 @@
 
 #include "actors/accounts/messages.hpp"
 #include "actors/audit/messages.hpp"
+#include "actors/identities/messages.hpp"
 #include "actors/monitoring/messages.hpp"
 #include "actors/payments/messages.hpp"
 #include "actors/sessions/messages.hpp"
@@ -14,6 +15,7 @@ namespace backstay::http {
 struct domains {
   accounts::accounts_actor accounts;
   sessions::sessions_actor sessions;
+  identities::identities_actor identities;
   subscriptions::subscriptions_actor subscriptions;
   payments::payments_actor payments;
   monitoring::monitoring_actor monitoring;

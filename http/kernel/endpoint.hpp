@@ -153,6 +153,11 @@ constexpr auto from_file(const char* name, upload Message::*member, std::size_t 
 template <class Message, class T>
 requires std::same_as<T, account_id> || std::same_as<T, caller> || std::same_as<T, session_id>
 constexpr auto from_session(T Message::*member) { return part::known<Message, T>{member, true, false, false}; }
+/// Who asks, where `allow::anyone_better_signed_in` lets others in too.
+template <class Message>
+constexpr auto from_session_if_any(std::optional<caller> Message::*member) {
+  return part::known<Message, std::optional<caller>>{member, false, false, false};
+}
 template <class Message>
 constexpr auto from_origin(origin Message::*member) {
   return part::known<Message, origin>{member, false, false, false};

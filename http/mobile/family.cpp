@@ -6,6 +6,8 @@ namespace backstay::http::mobile {
 
 void add_all(router& to, const domains& who) {
   add_sign_in(to, who);
+  add_oauth(to, who);
+  add_telegram(to, who);
   add_profile(to);
   add_account(to, who);
   add_two_factor(to, who);

@@ -12,6 +12,8 @@ namespace backstay::http::mobile {
 inline constexpr dialect family{"mobile"};
 
 void add_sign_in(router& to, const domains& who);
+void add_oauth(router& to, const domains& who);
+void add_telegram(router& to, const domains& who);
 void add_profile(router& to);
 void add_account(router& to, const domains& who);
 void add_two_factor(router& to, const domains& who);

@@ -52,6 +52,20 @@ bool answers(const std::string& url) { return get(url + "/sandbox/health").has_v
   _exit(127);
 }
 
+void point_providers_at(config::settings::providers_section& providers, const std::string& sandbox,
+                        const secret& client_secret) {
+  const auto provider = [&](const std::string& name, const std::string& below_url, const std::string& below_api) {
+    return config::settings::provider_section{sandbox + "/" + name + below_url, sandbox + "/" + name + below_api,
+                                              "sandbox-" + name, client_secret};
+  };
+  providers.github = provider("github", "", "");
+  providers.google = provider("google", "", "");
+  providers.discord = provider("discord", "", "/api");
+  providers.apple = provider("apple", "", "");
+  providers.microsoft = provider("microsoft", "/common", "");
+  providers.twitter = provider("twitter", "", "");
+}
+
 } // namespace
 
 options options_for(const config::settings& settings) {
@@ -65,6 +79,8 @@ options options_for(const config::settings& settings) {
           .panel_webhook_secret = "sandboxpanelwebhooksecret0123456789",
           .mail_key = "re_sandbox",
           .smtp_port = settings.sandbox.smtp_port,
+          .oauth_client_secret = "sandbox-oauth",
+          .telegram_bot_token = "7000000001:sandbox-telegram",
           .control_file = data / "control.json"};
 }
 
@@ -75,6 +91,10 @@ void point_clients_at(config::settings& settings) {
   settings.panel.webhook_secret = secret{with.panel_webhook_secret};
   settings.cryptobot.url = url_of(settings) + "/cryptobot/api";
   settings.cryptobot.token = secret{with.cryptobot_token};
+  point_providers_at(settings.providers, url_of(settings), secret{with.oauth_client_secret});
+  settings.telegram.url = url_of(settings) + "/telegram";
+  settings.telegram.bot_token = secret{with.telegram_bot_token};
+  if (settings.telegram.bot_name.empty()) settings.telegram.bot_name = "sandbox_bot";
   settings.mail.url = url_of(settings) + "/mail";
   settings.mail.key = secret{with.mail_key};
   settings.mail.host = "127.0.0.1";

@@ -68,18 +68,6 @@ std::vector<std::string> split(std::string_view list) {
   return parts;
 }
 
-std::map<std::string, std::string> parse_form(std::string_view body) {
-  std::map<std::string, std::string> values;
-  while (!body.empty()) {
-    const auto pair = body.substr(0, body.find('&'));
-    body.remove_prefix(std::min(pair.size() + 1, body.size()));
-    const auto equals = std::min(pair.find('='), pair.size());
-    values[percent_decode(pair.substr(0, equals), true)] =
-        percent_decode(pair.substr(std::min(equals + 1, pair.size())), true);
-  }
-  return values;
-}
-
 /// The parameters of a call: from the query, and from a body that is JSON or a form. The service takes all of them.
 class parameters {
 public:

@@ -24,6 +24,9 @@ struct options {
   /// Where mail is also taken by SMTP, from `smtp_user` with `mail_key` as its password; 0 is nowhere.
   std::uint16_t smtp_port = 0;
   std::string smtp_user = "sandbox";
+  /// At every provider of sign-ins; our id there is `sandbox-<provider>`.
+  std::string oauth_client_secret = {};
+  std::string telegram_bot_token = {};
   /// JSON `{"url","token"}` that a server writes about its control port. Read afresh at each use: servers come and go.
   std::filesystem::path control_file;
 };

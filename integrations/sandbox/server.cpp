@@ -49,25 +49,13 @@ std::map<std::string, std::string> parameters(std::string_view pattern, std::str
   return values;
 }
 
-std::map<std::string, std::string> parse_query(std::string_view query) {
-  std::map<std::string, std::string> values;
-  while (!query.empty()) {
-    const auto pair = query.substr(0, query.find('&'));
-    query.remove_prefix(std::min(pair.size() + 1, query.size()));
-    const auto equals = std::min(pair.find('='), pair.size());
-    const auto value = pair.substr(std::min(equals + 1, pair.size()));
-    if (equals > 0) values[percent_decode(pair.substr(0, equals), true)] = percent_decode(value, true);
-  }
-  return values;
-}
-
 call to_call(const restinio::request_t& request) {
   call c;
   const std::string_view target = request.header().request_target();
   const auto path_end = std::min(target.find('?'), target.size());
   c.method = request.header().method().c_str();
   c.path = target.substr(0, path_end);
-  c.query = parse_query(target.substr(std::min(path_end + 1, target.size())));
+  c.query = parse_form(target.substr(std::min(path_end + 1, target.size())));
   request.header().for_each_field([&](const auto& field) { c.headers[lower_case(field.name())] = field.value(); });
   c.body = request.body();
   return c;

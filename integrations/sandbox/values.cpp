@@ -143,13 +143,15 @@ std::string random_token(std::size_t length) {
   return text;
 }
 
-std::string hmac_sha256_hex(std::string_view key, std::string_view message) {
+std::string hmac_sha256(std::string_view key, std::string_view message) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned size = 0;
   HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(message.data()),
        message.size(), digest, &size);
-  return hex({reinterpret_cast<const char*>(digest), size});
+  return {reinterpret_cast<const char*>(digest), size};
 }
+
+std::string hmac_sha256_hex(std::string_view key, std::string_view message) { return hex(hmac_sha256(key, message)); }
 
 std::string sha256(std::string_view message) {
   unsigned char digest[EVP_MAX_MD_SIZE];
@@ -164,6 +166,14 @@ std::string base64(std::string_view bytes) {
       EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
                       reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
   text.resize(static_cast<std::size_t>(size));
+  return text;
+}
+
+std::string base64url(std::string_view bytes) {
+  auto text = base64(bytes);
+  text.erase(std::find(text.begin(), text.end(), '='), text.end());
+  std::replace(text.begin(), text.end(), '+', '-');
+  std::replace(text.begin(), text.end(), '/', '_');
   return text;
 }
 
@@ -190,6 +200,18 @@ std::string percent_encode(std::string_view text) {
     else encoded += '%' + hex({&c, 1});
   }
   return encoded;
+}
+
+std::map<std::string, std::string> parse_form(std::string_view text) {
+  std::map<std::string, std::string> values;
+  while (!text.empty()) {
+    const auto pair = text.substr(0, text.find('&'));
+    text.remove_prefix(std::min(pair.size() + 1, text.size()));
+    const auto equals = std::min(pair.find('='), pair.size());
+    const auto value = pair.substr(std::min(equals + 1, pair.size()));
+    if (equals > 0) values[percent_decode(pair.substr(0, equals), true)] = percent_decode(value, true);
+  }
+  return values;
 }
 
 std::string escape_html(std::string_view text) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,7 +27,10 @@ std::string random_uuid();
 /// Random letters and digits, as short ids, passwords and hashes are made of.
 std::string random_token(std::size_t length);
 
-/// Lower-case hexadecimal HMAC-SHA256.
+/// The 32 bytes of HMAC-SHA256.
+std::string hmac_sha256(std::string_view key, std::string_view message);
+
+/// The same in lower-case hexadecimal.
 std::string hmac_sha256_hex(std::string_view key, std::string_view message);
 
 /// The 32 bytes of SHA-256.
@@ -35,11 +39,17 @@ std::string sha256(std::string_view message);
 /// Base64 with padding (RFC 4648, 4).
 std::string base64(std::string_view bytes);
 
+/// With the other alphabet and without padding (RFC 4648, 5).
+std::string base64url(std::string_view bytes);
+
 /// Resolves `%XX`, and `+` as a space where it stands for one; what is not well-formed stays as it is.
 std::string percent_decode(std::string_view text, bool plus_is_space = false);
 
 /// Everything but RFC 3986's unreserved characters as `%XX`.
 std::string percent_encode(std::string_view text);
+
+/// The names and values of a query, or of a form's body.
+std::map<std::string, std::string> parse_form(std::string_view text);
 
 /// Text as it may stand in HTML, inside quotes too.
 std::string escape_html(std::string_view text);
