@@ -4,6 +4,7 @@
 #include "actors/accounts/rules.hpp"
 #include "actors/hashing/actor.hpp"
 #include "actors/idempotency/actor.hpp"
+#include "actors/imaging/actor.hpp"
 #include "actors/kernel/crypto.hpp"
 #include "actors/kernel/supervision.hpp"
 #include "actors/live/store.hpp"
@@ -17,11 +18,13 @@
 #include "config/load.hpp"
 #include "config/log.hpp"
 #include "config/reference.hpp"
+#include "http/console/family.hpp"
 #include "http/kernel/openapi.hpp"
 #include "http/kernel/server.hpp"
 #include "http/mobile/family.hpp"
 #include "http/mobile/sockets.hpp"
 #include "http/system/system.hpp"
+#include "http/workspace/family.hpp"
 #include "integrations/cryptobot/client.hpp"
 #include "integrations/mail/client.hpp"
 #include "integrations/panel/client.hpp"
@@ -82,6 +85,13 @@ database_home open_database(const config::settings& settings) {
   }
   persistence::migrate(home.url);
   return home;
+}
+
+/// The API families, all in one router.
+void add_families(http::router& to, const http::domains& who) {
+  http::mobile::add_all(to, who);
+  http::console::add_all(to, who);
+  http::workspace::add_all(to, who);
 }
 
 // ---- the house -------------------------------------------------------------------------------------------------
@@ -194,14 +204,17 @@ private:
         [threads = or_else(s.actors.hashing_threads, std::max<std::size_t>(1, cores() / 2))](auto* self, auto pulse) {
           return hashing::spawn_hashing(self, pulse, threads, threads * 60);
         });
+    add("imaging", false, [](auto* self, auto pulse) { return imaging::spawn_imaging(self, pulse); });
     add("sessions", true, [this](auto* self, auto pulse) {
       return sessions::spawn_sessions(
           self, context(pulse),
           {handle<hashing::hashing_actor>("hashing"), terms_, invalidator(), settings_.limits.refresh_per_session});
     });
     add("accounts", true, [this](auto* self, auto pulse) {
-      return accounts::spawn_accounts(
-          self, context(pulse), {handle<hashing::hashing_actor>("hashing"), terms_, settings_.registration.enabled});
+      return accounts::spawn_accounts(self, context(pulse),
+                                      {handle<hashing::hashing_actor>("hashing"), terms_,
+                                       settings_.registration.enabled, handle<imaging::imaging_actor>("imaging"),
+                                       invalidator()});
     });
     add("idempotency", true,
         [this](auto* self, auto pulse) { return idempotency::spawn_idempotency(self, context(pulse), {}); });
@@ -305,7 +318,7 @@ private:
                       handle<payments::payments_actor>("payments"), handle<monitoring::monitoring_actor>("monitoring")};
     http::system::add_health(
         routes_, {web_, tree_.board(), handle<database_actor>("database"), handle<outbox::outbox_actor>("outbox")});
-    http::mobile::add_all(routes_, who);
+    add_families(routes_, who);
     http::system::add_documentation(routes_, http::mobile::socket_paths(), document_base(settings_));
     web_.observe.watch(routes_);
   }
@@ -470,7 +483,7 @@ int doctor(const config::settings& settings, const std::string& what) {
 
 int print_openapi(const config::settings& settings) {
   http::router routes;
-  http::mobile::add_all(routes, {});
+  add_families(routes, {});
   std::cout << http::make_openapi(routes, http::mobile::socket_paths(), document_base(settings)) << '\n';
   return 0;
 }

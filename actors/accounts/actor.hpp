@@ -2,8 +2,11 @@
 
 #include "actors/accounts/messages.hpp"
 #include "actors/hashing/messages.hpp"
+#include "actors/imaging/messages.hpp"
 #include "actors/kernel/context.hpp"
 #include "actors/sessions/store.hpp"
+
+#include <functional>
 
 namespace backstay::accounts {
 
@@ -11,6 +14,9 @@ struct accounts_dependencies {
   hashing::hashing_actor hashing;
   sessions::store::terms_ptr terms; ///< for the session and the code that a registration may come with
   bool registration_enabled = true;
+  imaging::imaging_actor imaging; ///< for avatars
+  /// Drops "account:<id>" from this node's cache, as in sessions.
+  std::function<void(const std::string& what)> invalidate;
 };
 
 struct accounts_state {

@@ -18,6 +18,13 @@ std::vector<problem> problems_of(const register_account& command);
 /// 12 or more, and an upper and a lower case letter, a digit and a special character among them.
 std::vector<problem> password_problems(const secret& password, const std::string& email, bool strong);
 
+/// Where a password is changed, it also has two of: letters, digits, anything else (console's password policy).
+/// Throws `refused` named PASSWORD_POLICY, whose text and problems say all that is wrong.
+void check_new_password(const secret& password, const std::string& email);
+
+/// How good a password is that breaks no rule, and what would make it better.
+password_changed judge(const secret& password);
+
 /// Whether `password`, in whatever case, is in the list of common ones.
 bool is_common(std::string_view password);
 

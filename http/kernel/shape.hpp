@@ -3,6 +3,7 @@
 #include "actors/kernel/clock.hpp"
 #include "actors/kernel/error.hpp"
 #include "actors/kernel/id.hpp"
+#include "actors/kernel/json_object.hpp"
 #include "actors/kernel/money.hpp"
 #include "actors/kernel/names.hpp"
 #include "config/secret.hpp"
@@ -41,6 +42,7 @@ class access_tokens;
 /// What a field's function may use beside the struct.
 struct rendering {
   const access_tokens& tokens;
+  std::string_view public_url = {}; ///< of this server, for links
 };
 
 /// Limits of one value. Text is measured in code points, lists in items.
@@ -200,6 +202,8 @@ void write_value(std::string& out, const T& value, const Detail& detail, const r
     append_json_string(out, name_of(value));
   } else if constexpr (std::is_same_v<T, std::nullopt_t>) {
     out += "null";
+  } else if constexpr (std::is_same_v<T, json_object>) {
+    out += value.text;
   } else {
     append_json_string(out, value);
   }
@@ -266,6 +270,8 @@ private:
 bool check_number(std::int64_t value, const rule& limits, complaints& bad);
 bool check_text(std::string_view value, const rule& limits, complaints& bad);
 bool check_size(std::size_t items, const rule& limits, complaints& bad);
+/// What PostgreSQL cannot keep: U+0000 in a name or a text.
+bool has_nul(const json& value);
 
 /// Text of a path, query, header or form: the type decides how it is read.
 template <class T>
@@ -291,6 +297,8 @@ void read_text(std::string_view text, T& target, const rule& limits, complaints 
   } else if constexpr (std::is_same_v<T, timestamp>) {
     if (auto parsed = from_rfc3339(text)) target = *parsed;
     else bad.add("Input should be a date and time as in RFC 3339", "datetime_parsing");
+  } else if constexpr (std::is_same_v<T, json_object>) {
+    bad.add("Input should be an object, in a JSON body", "dict_type");
   } else {
     static_assert(named_enum<T>, "no way to read this type from text");
     if (auto parsed = from_name<T>(text)) return void(target = *parsed);
@@ -318,6 +326,10 @@ void read_json(const json& from, T& target, const Detail& detail, complaints bad
     }
   } else if constexpr (is_shape<Detail>) {
     read_object(from, target, detail, bad);
+  } else if constexpr (std::is_same_v<T, json_object>) {
+    if (!from.is_object()) return bad.add("Input should be an object", "dict_type");
+    if (has_nul(from)) return bad.add("Input should not contain NUL", "value_error");
+    target.text = from.dump();
   } else if constexpr (std::is_same_v<T, bool>) {
     if (!from.is_boolean()) return bad.add("Input should be a valid boolean", "bool_type");
     target = from.template get<bool>();
@@ -383,6 +395,7 @@ json schema_of_value(const Detail& detail) {
     else if constexpr (std::is_integral_v<T>) schema["type"] = "integer";
     else if constexpr (std::is_same_v<T, std::nullopt_t>) schema["type"] = "null";
     else if constexpr (std::is_floating_point_v<T> || std::is_same_v<T, money>) schema["type"] = "number";
+    else if constexpr (std::is_same_v<T, json_object>) schema["type"] = "object";
     else schema["type"] = "string";
     if constexpr (detail::is_id<T>) schema["format"] = "uuid";
     if constexpr (std::is_same_v<T, timestamp>) schema["format"] = "date-time";

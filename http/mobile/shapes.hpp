@@ -27,6 +27,40 @@ inline constexpr shape account{
     field("last_login_at", &sessions::account::last_login_at),
 };
 
+/// The account as the workspace's and the console's own programs read it.
+inline constexpr shape plain_account{
+    field("id", &sessions::account::number, example("42")),
+    field("email", [](const sessions::account& a) { return a.email.value_or(""); }),
+    field("username", &sessions::account::login),
+    field("display_name", &sessions::account::display_name),
+    field("avatar_url", &sessions::account::avatar_url),
+    field(
+        "tier", [](const sessions::account&) { return std::string{"free"}; }, "Nothing else is sold to workspaces yet"),
+    field("is_admin", [](const sessions::account& a) { return a.role >= role::admin; }),
+    field("created_at", &sessions::account::created_at),
+    field("subscription_status", [](const sessions::account&) { return std::nullopt; }),
+    field("renews_at", [](const sessions::account&) { return std::nullopt; }),
+    field("ends_at", [](const sessions::account&) { return std::nullopt; }),
+};
+
+inline std::string name_shown(const sessions::account& a) { return a.display_name.value_or(a.login); }
+
+/// What `/auth/me` says: for every family that reads that path.
+inline constexpr auto whole_account =
+    extend(account, field("full_name", name_shown), field("name", name_shown), field("bio", &sessions::account::bio),
+           field("avatar", &sessions::account::avatar_url), field("avatar_url", &sessions::account::avatar_url),
+           field("is_admin", [](const sessions::account& a) { return a.role >= role::admin; }),
+           field("last_login", &sessions::account::last_login_at),
+           field(
+               "org_id", [](const sessions::account&) { return std::nullopt; }, "There are no organizations yet"),
+           field("org_name", [](const sessions::account&) { return std::nullopt; }),
+           field("org_role", [](const sessions::account&) { return std::nullopt; }),
+           field("tier", [](const sessions::account&) { return std::string{"free"}; }),
+           field("subscription_tier", [](const sessions::account&) { return std::string{"free"}; }),
+           field(
+               "data", [](const sessions::account& a) -> const sessions::account& { return a; }, plain_account,
+               "For the workspace, with the integer id"));
+
 inline std::int64_t seconds_left(const sessions::signed_in& s) {
   return std::chrono::ceil<std::chrono::seconds>(s.grant.expires_at - s.grant.issued_at).count();
 }
@@ -67,6 +101,16 @@ constexpr auto signed_in_shape(Tokens pair, Account account) {
           "requires_2fa", [](const sessions::signed_in& s) { return s.second_step.has_value(); },
           "Show `tfa_token` with a code at /api/v1/2fa/validate within 5 minutes"),
       field("tfa_token", &sessions::signed_in::second_step));
+}
+
+/// The tokens again, and the account with its integer id: for the workspace.
+template <class Tokens>
+constexpr auto workspace_session(Tokens pair) {
+  return extend(
+      pair,
+      optional_field(
+          "user", [](const sessions::signed_in& s) { return s.second_step ? std::nullopt : std::optional{s.account}; },
+          plain_account));
 }
 
 inline constexpr auto itself = [](const auto& value) -> const auto& { return value; };
