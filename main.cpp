@@ -6,6 +6,7 @@
 #include "actors/hashing/actor.hpp"
 #include "actors/idempotency/actor.hpp"
 #include "actors/identities/actor.hpp"
+#include "actors/imaging/actor.hpp"
 #include "actors/kernel/crypto.hpp"
 #include "actors/kernel/supervision.hpp"
 #include "actors/live/store.hpp"
@@ -22,11 +23,13 @@
 #include "config/reference.hpp"
 #include "http/admin/family.hpp"
 #include "http/connect/family.hpp"
+#include "http/console/family.hpp"
 #include "http/kernel/openapi.hpp"
 #include "http/kernel/server.hpp"
 #include "http/mobile/family.hpp"
 #include "http/mobile/sockets.hpp"
 #include "http/system/system.hpp"
+#include "http/workspace/family.hpp"
 #include "integrations/cryptobot/client.hpp"
 #include "integrations/mail/client.hpp"
 #include "integrations/oauth/client.hpp"
@@ -100,6 +103,15 @@ database_home open_database(const config::settings& settings) {
   }
   persistence::migrate(home.url);
   return home;
+}
+
+/// The API families, all in one router.
+void add_families(http::router& to, const http::domains& who) {
+  http::mobile::add_all(to, who);
+  http::console::add_all(to, who);
+  http::workspace::add_all(to, who);
+  http::connect::add_all(to, who);
+  http::admin::add_all(to, who);
 }
 
 // ---- the house -------------------------------------------------------------------------------------------------
@@ -214,6 +226,7 @@ private:
         [threads = or_else(s.actors.hashing_threads, std::max<std::size_t>(1, cores() / 2))](auto* self, auto pulse) {
           return hashing::spawn_hashing(self, pulse, threads, threads * 60);
         });
+    add("imaging", false, [](auto* self, auto pulse) { return imaging::spawn_imaging(self, pulse); });
     add("sessions", true, [this](auto* self, auto pulse) {
       return sessions::spawn_sessions(
           self, context(pulse),
@@ -224,7 +237,8 @@ private:
                                       {handle<hashing::hashing_actor>("hashing"), terms_,
                                        settings_.registration.enabled,
                                        handle<subscriptions::subscriptions_actor>("subscriptions"), invalidator(),
-                                       std::chrono::ceil<std::chrono::seconds>(settings_.accounts.purge_after)});
+                                       std::chrono::ceil<std::chrono::seconds>(settings_.accounts.purge_after),
+                                       handle<imaging::imaging_actor>("imaging")});
     });
     add("two_factor", true, [this](auto* self, auto pulse) {
       return two_factor::spawn_two_factor(
@@ -359,9 +373,7 @@ private:
                       handle<two_factor::two_factor_actor>("two_factor")};
     http::system::add_health(
         routes_, {web_, tree_.board(), handle<database_actor>("database"), handle<outbox::outbox_actor>("outbox")});
-    http::mobile::add_all(routes_, who);
-    http::admin::add_all(routes_, who);
-    http::connect::add_all(routes_, who);
+    add_families(routes_, who);
     http::system::add_documentation(routes_, http::mobile::socket_paths(), document_base(settings_));
     web_.observe.watch(routes_);
   }
@@ -532,9 +544,7 @@ int doctor(const config::settings& settings, const std::string& what) {
 
 int print_openapi(const config::settings& settings) {
   http::router routes;
-  http::mobile::add_all(routes, {});
-  http::admin::add_all(routes, {});
-  http::connect::add_all(routes, {});
+  add_families(routes, {});
   std::cout << http::make_openapi(routes, http::mobile::socket_paths(), document_base(settings)) << '\n';
   return 0;
 }

@@ -2,6 +2,7 @@
 
 #include "actors/accounts/rules.hpp"
 #include "actors/accounts/store.hpp"
+#include "actors/kernel/crypto.hpp"
 #include "actors/outbox/store.hpp"
 #include "actors/proofs/store.hpp"
 #include "persistence/transaction.hpp"
@@ -24,6 +25,14 @@ bool is_email_taken(transaction& tx, const std::optional<std::string>& email) {
 
 bool is_login_taken(transaction& tx, const std::optional<std::string>& login) {
   return tx.first("SELECT 1 FROM accounts WHERE lower(login) = lower($1)", login).has_value();
+}
+
+/// Under a new name, so that what is cached under the old one is never shown for it. Returns its path.
+std::string keep_avatar(transaction& tx, const account_id& id, const std::string& png, timestamp now) {
+  auto name = crypto::to_hex(crypto::random_bytes(16)) + ".png";
+  tx.run("INSERT INTO avatars (name, account, png, created_at) VALUES ($1, $2::uuid, decode($3, 'hex'), $4)", name, id,
+         crypto::to_hex(png), now);
+  return "/avatars/" + name;
 }
 
 [[noreturn]] void fail_email_exists() { fail(ec::conflict, "Email already registered", "EMAIL_EXISTS"); }
@@ -286,6 +295,58 @@ void set_password(transaction& tx, const account_id& id, const std::string& pass
   if (changed.affected_rows() == 0) fail(ec::not_found);
   tx.run("DELETE FROM device_credentials WHERE account = $1::uuid", id);
   announce(tx, id);
+}
+
+// Killed right after the commit: as `set_password`.
+bool replace_password(transaction& tx, const account_id& id, const std::string& expected,
+                      const std::string& password_hash, timestamp now) {
+  auto changed = tx.run("UPDATE accounts SET password_hash = $3, updated_at = $4 WHERE id = $1::uuid AND "
+                        "password_hash = $2",
+                        id, expected, password_hash, now);
+  if (changed.affected_rows() == 0) return false;
+  announce(tx, id);
+  return true;
+}
+
+profile profile_of(transaction& tx, const account_id& id) {
+  static const std::string statement =
+      "SELECT " + account_columns("accounts") + ", preferences FROM accounts WHERE id = $1::uuid";
+  auto row = tx.first(statement, id);
+  if (!row) fail(ec::not_found);
+  return {account_of(*row), {sql::get<std::string>((*row)["preferences"])}};
+}
+
+// Killed right after the commit, the answer is lost: a repeat changes nothing more, but for the picture's name.
+profile update_profile(transaction& tx, const accounts::update_profile& what, const std::optional<std::string>& png,
+                       timestamp now) {
+  auto& id = what.caller.account;
+  auto avatar_url = what.avatar_url;
+  if (png || avatar_url) tx.run("DELETE FROM avatars WHERE account = $1::uuid", id);
+  if (png) avatar_url = keep_avatar(tx, id, *png, now);
+  auto text = [](const std::optional<std::optional<std::string>>& change) { return change.value_or(std::nullopt); };
+  auto row = tx.first("UPDATE accounts SET display_name = CASE WHEN $2::boolean THEN $3 ELSE display_name END, "
+                      "bio = CASE WHEN $4::boolean THEN $5 ELSE bio END, "
+                      "avatar_url = CASE WHEN $6::boolean THEN $7 ELSE avatar_url END, "
+                      "preferences = preferences || $8::jsonb, updated_at = $9 WHERE id = $1::uuid "
+                      "RETURNING email IS NULL OR lower(email) <> lower($10) AS other_email, "
+                      "octet_length(preferences::text) AS size",
+                      id, what.display_name.has_value(), text(what.display_name), what.bio.has_value(), text(what.bio),
+                      avatar_url.has_value(), text(avatar_url), what.preferences.value_or(json_object{}).text, now,
+                      what.email.value_or(""));
+  if (!row) fail(ec::not_found);
+  if (what.email && sql::get<bool>((*row)["other_email"]))
+    fail(ec::refused, "Email changes not supported yet", "EMAIL_CHANGE_NOT_SUPPORTED");
+  if (sql::get<std::size_t>((*row)["size"]) > most_preferences)
+    fail_field("preferences", "must have at most 16 KiB in all", "too_long");
+  announce(tx, id);
+  return profile_of(tx, id);
+}
+
+std::optional<avatar> find_avatar(transaction& tx, const std::string& name) {
+  // PostgreSQL's base64 as base64url: no line ends, no padding.
+  auto row = tx.first("SELECT translate(encode(png, 'base64'), E'+/=\n', '-_') FROM avatars WHERE name = $1", name);
+  if (!row) return std::nullopt;
+  return avatar{crypto::from_base64url(sql::get<std::string>((*row)[0])).value()};
 }
 
 // Killed right after the commit: the other nodes hear of it, this one starts with an empty cache.

@@ -59,7 +59,10 @@ seconds rest_of(transaction& tx, const std::string& key, const budget& from, tim
 
 } // namespace
 
-std::string guesses_of(const account_id& account) { return "guess:account:" + to_string(account); }
+std::string guesses_of(const account_id& account, std::string_view device) {
+  auto key = "guess:account:" + to_string(account);
+  return device.empty() ? key : key + ":" + std::string{device};
+}
 
 std::string guesses_of_unknown(const keyring& keys, std::string_view identifier) {
   return "guess:identifier:" + opaque(keys, "guess", identifier);

@@ -30,7 +30,12 @@ json to_json(const notification_received& event) {
   return object;
 }
 
-json to_json(const force_disconnect& event) { return {{"reason", event.reason}}; }
+json to_json(const force_disconnect& event) {
+  json object{{"reason", event.reason}};
+  if (event.only) object["only"] = to_string(*event.only);
+  if (event.except) object["except"] = to_string(*event.except);
+  return object;
+}
 
 template <class Id>
 Id read_id(const json& object, const char* name) {
@@ -57,11 +62,18 @@ notification_received read_notification_received(const json& object) {
   return event;
 }
 
+force_disconnect read_force_disconnect(const json& object) {
+  force_disconnect event{object.at("reason")};
+  if (object.contains("only")) event.only = read_id<session_id>(object, "only");
+  if (object.contains("except")) event.except = read_id<session_id>(object, "except");
+  return event;
+}
+
 event read_event(std::string_view kind, const json& object) {
   if (kind == kinds[0]) return read_server_status_changed(object);
   if (kind == kinds[1]) return read_subscription_updated(object);
   if (kind == kinds[2]) return read_notification_received(object);
-  return force_disconnect{object.at("reason")};
+  return read_force_disconnect(object);
 }
 
 std::vector<account_event> read_rows(const pqxx::result& rows) {

@@ -5,6 +5,7 @@
 #include "actors/codes/store.hpp"
 #include "actors/kernel/crypto.hpp"
 #include "actors/kernel/text.hpp"
+#include "actors/live/store.hpp"
 #include "actors/outbox/store.hpp"
 #include "actors/proofs/store.hpp"
 #include "actors/sessions/devices.hpp"
@@ -25,13 +26,23 @@ using sql::get;
 using std::chrono::seconds;
 
 constexpr auto ticket_purpose = proofs::store::purpose::socket_ticket;
+constexpr auto session_token_purpose = proofs::store::purpose::session_token;
+
+/// What a socket of an ended session is told.
+constexpr auto goodbye = "Session ended";
 
 void announce(transaction& tx, const session_id& id) { tx.notify("sessions", "session:" + to_string(id)); }
 
-attempt attempt_on(transaction& tx, const terms& terms, const std::string& identifier) {
+bool has_signed_in(transaction& tx, const account_id& account, const std::string& device_id) {
+  return tx.first("SELECT 1 FROM sessions WHERE account = $1::uuid AND device_id = $2 LIMIT 1", account, device_id)
+      .has_value();
+}
+
+// For an unknown identifier the same is looked up in vain, so that both take equally long.
+attempt attempt_on(transaction& tx, const terms& terms, const std::string& identifier, const familiarity& who) {
   auto credential = accounts::store::find_credential(tx, identifier);
-  auto key =
-      credential ? budgets::guesses_of(credential->account) : budgets::guesses_of_unknown(terms.keys, identifier);
+  auto of_account = budget_of(tx, credential ? credential->account : account_id{}, who);
+  auto key = credential ? std::move(of_account) : budgets::guesses_of_unknown(terms.keys, identifier);
   return {.key = std::move(key), .credential = std::move(credential)};
 }
 
@@ -48,18 +59,18 @@ struct stored_session {
   bool is_remembered = false;
   bool is_rotating = true;
   sessions::rotation rotation;
-  timestamp expires_at;
+  timestamp last_seen_at, expires_at;
   bool is_revoked = false;
 
   bool is_open(timestamp now) const { return !is_revoked && now < expires_at; }
 };
 
 std::optional<stored_session> find_session(transaction& tx, const session_id& id, const std::string& lock = {}) {
-  static const std::string statement = "SELECT s.device_id, s.is_remembered, s.is_rotating, s.generation, "
-                                       "s.refresh_hash, s.parent_hash, s.token_id, s.is_token_used, "
-                                       "s.rotated_at, s.expires_at, s.revoked_at IS NOT NULL AS is_revoked, " +
-                                       account_columns("a") +
-                                       " FROM sessions s JOIN accounts a ON a.id = s.account WHERE s.id = $1::uuid ";
+  static const std::string statement =
+      "SELECT s.device_id, s.is_remembered, s.is_rotating, s.generation, "
+      "s.refresh_hash, s.parent_hash, s.token_id, s.is_token_used, "
+      "s.rotated_at, s.last_seen_at, s.expires_at, s.revoked_at IS NOT NULL AS is_revoked, " +
+      account_columns("a") + " FROM sessions s JOIN accounts a ON a.id = s.account WHERE s.id = $1::uuid ";
   auto row = tx.first(statement + lock, id);
   if (!row) return std::nullopt;
   return stored_session{.id = id,
@@ -73,6 +84,7 @@ std::optional<stored_session> find_session(transaction& tx, const session_id& id
                                      .token_id = get<std::string>((*row)["token_id"]),
                                      .token_used = get<bool>((*row)["is_token_used"]),
                                      .rotated_at = get<timestamp>((*row)["rotated_at"])},
+                        .last_seen_at = get<timestamp>((*row)["last_seen_at"]),
                         .expires_at = get<timestamp>((*row)["expires_at"]),
                         .is_revoked = get<bool>((*row)["is_revoked"])};
 }
@@ -86,7 +98,8 @@ signed_in answer(const terms& terms, const stored_session& session, secret refre
                     .device_id = session.device_id,
                     .issued_at = now,
                     .expires_at = now + terms.lifetimes.access},
-          .refresh_token = std::move(refresh_token)};
+          .refresh_token = std::move(refresh_token),
+          .session_expires_at = session.expires_at};
 }
 
 // A sign-in that waits for its second factor is kept as names and values.
@@ -146,7 +159,9 @@ signed_in open_session(transaction& tx, const terms& terms, const opening& what,
   stored_session session{.id = session_id::random(),
                          .account = what.account,
                          .device_id = what.device_id,
-                         .rotation = {.token_id = to_string(uuid::random())}};
+                         .rotation = {.token_id = to_string(uuid::random())},
+
+                         .expires_at = now + lifetime_of(terms, what.remember)};
   if (what.device) {
     session.device_id = what.device->device_id;
     keep_device(tx, what.account.id, *what.device, now);
@@ -157,8 +172,8 @@ signed_in open_session(transaction& tx, const terms& terms, const opening& what,
          "reauthenticated_at) "
          "VALUES ($1::uuid, $2::uuid, $3, $4, $5, $6, $7, $8, '', $9, false, $12, $10, $10, $10, $11, $13)",
          session.id, what.account.id, session.device_id, what.origin.address, what.origin.user_agent, what.remember,
-         session.rotation.generation, hash_of(token), session.rotation.token_id, now,
-         now + lifetime_of(terms, what.remember), what.is_rotating, what.is_fresh ? std::optional{now} : std::nullopt);
+         session.rotation.generation, hash_of(token), session.rotation.token_id, now, session.expires_at,
+         what.is_rotating, what.is_fresh ? std::optional{now} : std::nullopt);
   audit::store::record(tx,
                        {.action = "auth.login.success",
                         .actor = what.account.id,
@@ -177,10 +192,10 @@ signed_in rotate(transaction& tx, const terms& terms, stored_session session, ti
   auto& state = session.rotation;
   auto next = make_refresh_token(terms.keys, session.id, ++state.generation);
   state.token_id = to_string(uuid::random());
+  session.expires_at = now + lifetime_of(terms, session.is_remembered);
   tx.run("UPDATE sessions SET generation = $2, parent_hash = refresh_hash, refresh_hash = $3, token_id = $4, "
          "is_token_used = false, rotated_at = $5, last_seen_at = $5, expires_at = $6 WHERE id = $1::uuid",
-         session.id, state.generation, hash_of(next), state.token_id, now,
-         now + lifetime_of(terms, session.is_remembered));
+         session.id, state.generation, hash_of(next), state.token_id, now, session.expires_at);
   tx.run("UPDATE devices SET last_active_at = $3 WHERE account = $1::uuid AND device_id = $2", session.account.id,
          session.device_id, now);
   announce(tx, session.id);
@@ -195,8 +210,17 @@ outcome<signed_in> repeat(const terms& terms, const stored_session& session, tim
 
 } // namespace
 
-outcome<attempt> reserve_guess(transaction& tx, const terms& terms, const std::string& identifier, timestamp now) {
-  auto made = attempt_on(tx, terms, identifier);
+std::string budget_of(transaction& tx, const account_id& account, const familiarity& who) {
+  if (who.browser && who.browser->account == account)
+    return budgets::guesses_of(account, "browser:" + to_string(who.browser->device));
+  if (who.device_id && has_signed_in(tx, account, *who.device_id))
+    return budgets::guesses_of(account, "device:" + *who.device_id);
+  return budgets::guesses_of(account);
+}
+
+outcome<attempt> reserve_guess(transaction& tx, const terms& terms, const std::string& identifier, timestamp now,
+                               const familiarity& who) {
+  auto made = attempt_on(tx, terms, identifier, who);
   if (auto wait = budgets::store::take(tx, made.key, terms.guesses, now); wait.count() > 0) return locked_out(wait);
   return made;
 }
@@ -260,7 +284,8 @@ void record_failed(transaction& tx, const std::optional<account_id>& account, co
 outcome<signed_in> refresh(transaction& tx, const terms& terms, const refresh_token& token,
                            const sessions::refresh& how, timestamp now) {
   auto session = find_session(tx, token.session, "FOR UPDATE OF s");
-  if (!session || !session->is_open(now) || !session->account.is_active) return invalid_refresh_token();
+  if (!session || !session->is_open(now) || !session->account.is_active || !session->is_rotating)
+    return invalid_refresh_token();
   if (how.device_id && session->device_id && *how.device_id != *session->device_id) return invalid_refresh_token();
   switch (judge(session->rotation, token.hash, now)) {
   case refresh_verdict::rotate:
@@ -295,6 +320,17 @@ bool is_reauthenticated(transaction& tx, const session_id& session, timestamp no
       .has_value();
 }
 
+// Killed right after the commit, the answer is lost: the session lasts longer, and the caller asks again.
+outcome<signed_in> prolong(transaction& tx, const terms& terms, const session_id& id, timestamp now) {
+  auto session = find_session(tx, id, "FOR UPDATE OF s");
+  if (!session || !session->is_open(now) || !session->account.is_active || !session->is_rotating)
+    return invalid_refresh_token();
+  session->expires_at = now + lifetime_of(terms, session->is_remembered);
+  tx.run("UPDATE sessions SET expires_at = $2, last_seen_at = $3 WHERE id = $1::uuid", id, session->expires_at, now);
+  announce(tx, id);
+  return repeat(terms, *session, now);
+}
+
 void sign_out(transaction& tx, const session_id& session, const origin& from, timestamp now) {
   auto account = revoke(tx, session, now);
   if (!account) return;
@@ -315,8 +351,16 @@ std::optional<account_id> revoke(transaction& tx, const session_id& session, tim
                         "WHERE c.account = e.account AND c.device_id = e.device_id) SELECT account FROM ended",
                         session, now);
   if (!ended) return std::nullopt;
+  live::store::append(tx, get<account_id>((*ended)["account"]), live::force_disconnect{goodbye, session}, now);
   announce(tx, session);
   return get<account_id>((*ended)["account"]);
+}
+
+bool revoke_own(transaction& tx, const account_id& account, const session_id& session, timestamp now) {
+  auto found = find_session(tx, session, "FOR UPDATE OF s");
+  if (!found || found->account.id != account || !found->is_open(now)) return false;
+  revoke(tx, session, now);
+  return true;
 }
 
 std::int64_t revoke_all(transaction& tx, const account_id& account, const std::optional<session_id>& except,
@@ -330,6 +374,7 @@ std::int64_t revoke_all(transaction& tx, const account_id& account, const std::o
          "AND device_id IS DISTINCT FROM (SELECT device_id FROM sessions WHERE id = $2::uuid)",
          account, except);
   tx.notify("sessions", "account:" + to_string(account));
+  live::store::append(tx, account, live::force_disconnect{goodbye, std::nullopt, except}, now);
   return static_cast<std::int64_t>(ended.affected_rows());
 }
 
@@ -341,12 +386,46 @@ std::optional<session_view> view(transaction& tx, const session_id& id, timestam
                       .account = session->account,
                       .token_id = session->rotation.token_id,
                       .token_used = session->rotation.token_used,
+                      .last_seen_at = session->last_seen_at,
                       .expires_at = session->expires_at};
 }
 
 void confirm_token(transaction& tx, const session_id& session, const std::string& token_id) {
   tx.run("UPDATE sessions SET is_token_used = true WHERE id = $1::uuid AND token_id = $2 AND NOT is_token_used",
          session, token_id);
+}
+
+// Not announced: the other nodes only tell it a little more often.
+void note_seen(transaction& tx, const session_id& session, timestamp now) {
+  tx.run("UPDATE sessions SET last_seen_at = $2 WHERE id = $1::uuid AND last_seen_at < $2::timestamptz", session, now);
+}
+
+session_list list(transaction& tx, const sessions::list_sessions& wanted, timestamp now) {
+  auto rows = tx.run(
+      "SELECT s.id, s.address, s.user_agent, s.created_at, s.last_seen_at, d.device_model, d.platform, "
+      "EXISTS (SELECT 1 FROM sessions e WHERE e.account = s.account AND e.created_at < s.created_at) AND NOT EXISTS "
+      "(SELECT 1 FROM sessions e WHERE e.account = s.account AND e.created_at < s.created_at AND "
+      "(e.address = s.address OR e.user_agent = s.user_agent OR e.device_id = s.device_id)) AS is_suspicious "
+      "FROM sessions s LEFT JOIN devices d ON d.account = s.account AND d.device_id = s.device_id "
+      "WHERE s.account = $1::uuid AND s.revoked_at IS NULL AND s.expires_at > $2::timestamptz "
+      "ORDER BY s.last_seen_at DESC, s.id LIMIT $3::bigint OFFSET $4::bigint",
+      wanted.caller.account, now, wanted.page_size, (wanted.page - 1) * wanted.page_size);
+  auto open = tx.first("SELECT count(*) FROM sessions WHERE account = $1::uuid AND revoked_at IS NULL "
+                       "AND expires_at > $2::timestamptz",
+                       wanted.caller.account, now);
+  session_list found{.total = get<std::int64_t>((*open)[0]), .page = wanted.page, .page_size = wanted.page_size};
+  for (auto row : rows) {
+    found.items.push_back({.id = get<session_id>(row["id"]),
+                           .device_name = get<std::optional<std::string>>(row["device_model"]),
+                           .platform = get<std::optional<platform>>(row["platform"]),
+                           .address = get<std::string>(row["address"]),
+                           .user_agent = get<std::string>(row["user_agent"]),
+                           .created_at = get<timestamp>(row["created_at"]),
+                           .last_seen_at = get<timestamp>(row["last_seen_at"]),
+                           .is_suspicious = get<bool>(row["is_suspicious"])});
+    found.items.back().is_current = found.items.back().id == wanted.caller.session;
+  }
+  return found;
 }
 
 // The mail is written with the code: killed right after the commit, the outbox sends it.
@@ -386,7 +465,7 @@ std::optional<std::string> locale_of_waiting(transaction& tx, const std::string&
 // Killed right after the commit, the answer is lost: the address is verified, and the password signs in.
 outcome<signed_in> verify_code(transaction& tx, const terms& terms, const sessions::verify_code& command,
                                timestamp now) {
-  auto guess = attempt_on(tx, terms, command.email);
+  auto guess = attempt_on(tx, terms, command.email, {.browser = command.origin.known_device});
   if (auto wait = budgets::store::take(tx, guess.key, terms.guesses, now); wait.count() > 0)
     return codes::fault_of_rest(wait);
   auto checked = codes::store::check(tx, terms.keys, codes::purpose::verification, command.email, command.code, now);
@@ -423,6 +502,27 @@ void keep_ticket(transaction& tx, const terms& terms, const session_id& session,
 std::optional<session_view> redeem_ticket(transaction& tx, const terms& terms, const secret& ticket, timestamp now) {
   auto proof = proofs::store::redeem(tx, terms.keys, ticket_purpose, ticket, now);
   return proof ? view(tx, session_id::parse(proof->content.at("session")).value(), now) : std::nullopt;
+}
+
+// Killed right after the commit, the answer is lost: nobody knows this token, and it expires.
+void keep_session_token(transaction& tx, const terms& terms, const session_id& session, const session_token& made,
+                        timestamp now) {
+  auto holder = find_session(tx, session);
+  if (!holder || !holder->is_open(now)) fail(ec::unauthenticated);
+  proofs::store::keep(tx, terms.keys, made.value,
+                      {session_token_purpose, holder->account.id, {{"session", to_string(session)}}},
+                      session_token_lifetime, now);
+}
+
+// Killed right after the commit, the answer is lost: another token is needed, and the session that nobody knows
+// expires.
+std::optional<signed_in> exchange_session_token(transaction& tx, const terms& terms, const secret& token,
+                                                const origin& from, timestamp now) {
+  auto proof = proofs::store::redeem(tx, terms.keys, session_token_purpose, token, now);
+  if (!proof) return std::nullopt;
+  auto maker = view(tx, session_id::parse(proof->content.at("session")).value(), now);
+  if (!maker) return std::nullopt;
+  return open(tx, terms, {.account = maker->account, .origin = from, .way = "session_token"}, now);
 }
 
 void forget_stale(transaction& tx, timestamp now) {

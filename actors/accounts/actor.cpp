@@ -8,6 +8,7 @@
 #include "actors/budgets/store.hpp"
 #include "actors/kernel/outcome.hpp"
 #include "actors/outbox/store.hpp"
+#include "actors/proofs/store.hpp"
 #include "config/log.hpp"
 
 namespace backstay::accounts {
@@ -373,6 +374,111 @@ void handle(self_pointer self, const purge& again) {
           });
 }
 
+// --- profiles
+
+promise<profile> change_profile(self_pointer self, const update_profile& command) {
+  auto answer = self->make_response_promise<profile>();
+  auto keep = [=](const std::optional<std::string>& png) {
+    transact(
+        self, self->state.context.database,
+        [=, now = self->state.context.now()](transaction& tx) { return store::update_profile(tx, command, png, now); },
+        answer,
+        [=](profile& changed) mutable {
+          forget(self, command.caller.account);
+          answer.deliver(std::move(changed));
+        });
+  };
+  if (!command.picture) return keep(std::nullopt), answer;
+  ask(self, self->state.with.imaging, caf::infinite, imaging::picture_job{*command.picture}, answer,
+      [keep](imaging::picture& made) { keep(std::move(made.png)); });
+  return answer;
+}
+
+// --- passwords
+
+// A new password takes four steps: a guess is taken from the budget of the caller's session, the present password is
+// checked, the new one is hashed, and what it changes is changed.
+
+using sessions::store::attempt;
+
+/// A session is a device that has signed in before: strangers' guesses do not count against it.
+outcome<attempt> take_guess(transaction& tx, const terms& terms, const change_password& command, timestamp now) {
+  auto whose = store::find(tx, command.caller.account);
+  if (!whose) fail(ec::not_found);
+  check_new_password(command.new_password, whose->email.value_or(""));
+  if (!whose->has_password) fail(ec::refused, "This account has no password.", "NO_PASSWORD");
+  attempt taken{budgets::guesses_of(whose->id, "session:" + to_string(command.caller.session))};
+  if (auto wait = budgets::store::take(tx, taken.key, terms.guesses, now); wait.count() > 0)
+    return sessions::locked_out(wait);
+  taken.credential = {whose->id, store::password_hash_of(tx, whose->id), whose->is_active};
+  return taken;
+}
+
+/// Killed right after the commit, the answer is lost: the new password is good, and the other sessions have ended.
+password_changed change(transaction& tx, const change_password& command, const attempt& right,
+                        const std::string& new_hash, timestamp now) {
+  auto& who = command.caller;
+  budgets::store::give_back(tx, right.key);
+  for (auto what : {proofs::store::purpose::second_step, proofs::store::purpose::magic_link,
+                    proofs::store::purpose::password_reset, proofs::store::purpose::session_token})
+    proofs::store::withdraw(tx, what, who.account);
+  if (!store::replace_password(tx, who.account, right.credential->password_hash, new_hash, now))
+    fail(ec::conflict, "The password was changed meanwhile.");
+  sessions::store::revoke_all(tx, who.account, who.session, now);
+  audit::store::record(
+      tx, {.action = "auth.password.change", .actor = who.account, .subject = who.account, .origin = command.origin},
+      now);
+  return judge(command.new_password);
+}
+
+void keep_password(self_pointer self, const change_password& command, const attempt& right, const std::string& new_hash,
+                   promise<password_changed> answer) {
+  transact(
+      self, self->state.context.database,
+      [=, now = self->state.context.now()](transaction& tx) { return change(tx, command, right, new_hash, now); },
+      answer,
+      [=](password_changed& changed) mutable {
+        forget(self, command.caller.account);
+        answer.deliver(std::move(changed));
+      });
+}
+
+/// Not checked, so not a wrong guess.
+void give_back(self_pointer self, const attempt& unused, const caf::error& why, promise<password_changed> answer) {
+  transact(
+      self, self->state.context.database,
+      [key = unused.key](transaction& tx) {
+        budgets::store::give_back(tx, key);
+        return done{};
+      },
+      answer, [=](done&) mutable { answer.deliver(to_error(describe(why))); });
+}
+
+void check_present(self_pointer self, const change_password& command, const attempt& taken,
+                   promise<password_changed> answer) {
+  auto hash_new = [=](const hashing::verdict& present) mutable {
+    if (!present.matches)
+      return answer.deliver(
+          to_error({.code = ec::refused, .message = "Current password is incorrect", .name = "WRONG_PASSWORD"}));
+    ask(self, self->state.with.hashing, caf::infinite, hashing::password_job{.password = command.new_password}, answer,
+        [=](hashing::verdict& made) { keep_password(self, command, taken, made.hash, answer); });
+  };
+  self->request(self->state.with.hashing, caf::infinite,
+                hashing::password_job{command.current_password, taken.credential->password_hash})
+      .then(hash_new, [=](const caf::error& why) { give_back(self, taken, why, answer); });
+}
+
+promise<password_changed> change_password_of(self_pointer self, const change_password& command) {
+  auto answer = self->make_response_promise<password_changed>();
+  transact(
+      self, self->state.context.database,
+      [=, terms = self->state.with.terms, now = self->state.context.now()](transaction& tx) {
+        return take_guess(tx, *terms, command, now);
+      },
+      answer, [=](outcome<attempt>& taken) { check_present(self, command, value_of(taken), answer); });
+  return answer;
+}
+
 } // namespace
 
 purging_accounts_actor::behavior_type accounts(self_pointer self, domain_context context, accounts_dependencies deps) {
@@ -408,6 +514,19 @@ purging_accounts_actor::behavior_type accounts(self_pointer self, domain_context
       on([self](const unlock_account& command) { return administer(self, command); }),
       on([self](const end_sessions& command) { return administer(self, command); }),
       [self](const purge& m) { handle(self, m); },
+      on([self](const get_profile& wanted) {
+        return query(self, self->state.context.database,
+                     [id = wanted.account](transaction& tx) { return store::profile_of(tx, id); });
+      }),
+      on([self](const update_profile& command) { return change_profile(self, command); }),
+      on([self](const get_avatar& wanted) {
+        return query(self, self->state.context.database, [name = wanted.name](transaction& tx) {
+          auto found = store::find_avatar(tx, name);
+          if (!found) fail(ec::not_found);
+          return *found;
+        });
+      }),
+      on([self](const change_password& command) { return change_password_of(self, command); }),
   };
 }
 

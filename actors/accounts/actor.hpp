@@ -2,6 +2,7 @@
 
 #include "actors/accounts/messages.hpp"
 #include "actors/hashing/messages.hpp"
+#include "actors/imaging/messages.hpp"
 #include "actors/kernel/context.hpp"
 #include "actors/sessions/store.hpp"
 #include "actors/subscriptions/messages.hpp"
@@ -20,6 +21,7 @@ struct accounts_dependencies {
   /// context. The other nodes hear of it by NOTIFY.
   std::function<void(const std::string& what)> invalidate = [](const std::string&) {};
   std::chrono::seconds purge_after{std::chrono::days{30}}; ///< from an account's deletion on
+  imaging::imaging_actor imaging;                          ///< for avatars
 };
 
 /// The actor's note to itself: time to remove what is personal of accounts that were deleted long ago.

@@ -2,6 +2,7 @@
 
 #include "actors/kernel/caller.hpp"
 #include "actors/kernel/clock.hpp"
+#include "actors/kernel/json_object.hpp"
 #include "actors/kernel/message.hpp"
 #include "actors/sessions/messages.hpp"
 #include "actors/subscriptions/messages.hpp"
@@ -266,6 +267,55 @@ struct delete_account {
   backstay::origin origin;
 };
 
+/// What somebody tells about themselves.
+struct profile {
+  sessions::account account;
+  json_object preferences;
+};
+
+struct get_profile {
+  using reply = profile;
+  account_id account;
+};
+
+/// What is not set stays; what is set to nothing is removed. Errors: `refused` when `email` is not the present one;
+/// what `imaging` says of the picture.
+struct update_profile {
+  using reply = profile;
+  backstay::caller caller;
+  std::optional<std::optional<std::string>> display_name, bio, avatar_url;
+  std::optional<json_object> preferences; ///< its members replace those of the same name
+  std::optional<std::string> email;
+  std::optional<std::string> picture; ///< an image file: becomes the avatar
+};
+
+/// A picture as it is served, under a name that nobody can guess.
+struct avatar {
+  std::string png;
+};
+
+/// Errors: `not_found`.
+struct get_avatar {
+  using reply = avatar;
+  std::string name; ///< "<32 hex digits>.png"
+};
+
+enum class password_strength : std::uint8_t { weak, medium, strong };
+
+struct password_changed {
+  password_strength strength = password_strength::weak;
+  std::vector<std::string> warnings; ///< what would make it better
+};
+
+/// Ends all other sessions of the account. Errors: `refused` named WRONG_PASSWORD, NO_PASSWORD or PASSWORD_POLICY
+/// (with problems); `locked` after too many guesses.
+struct change_password {
+  using reply = password_changed;
+  backstay::caller caller;
+  secret current_password, new_password;
+  backstay::origin origin;
+};
+
 using accounts_actor = caf::typed_actor<
     // Creates an account; the mail with its code goes out through the outbox.
     answers<register_account>,
@@ -278,10 +328,18 @@ using accounts_actor = caf::typed_actor<
 
     // Operators search, look, and act.
     answers<list_accounts>, answers<get_account_details>, answers<change_role>, answers<lock_account>,
-    answers<unlock_account>, answers<end_sessions>>;
+    answers<unlock_account>, answers<end_sessions>,
+
+    // What somebody tells about themselves, and changes of it.
+    answers<get_profile>, answers<update_profile>, answers<get_avatar>,
+    // A new password for the old one.
+    answers<change_password>>;
 
 } // namespace backstay::accounts
 
 template <>
 inline constexpr std::array backstay::names_of<backstay::accounts::account_order>{
     "-created_at", "created_at", "-last_login_at", "last_login_at", "login", "-login", "email", "-email"};
+
+template <>
+inline constexpr std::array backstay::names_of<backstay::accounts::password_strength>{"weak", "medium", "strong"};

@@ -23,6 +23,16 @@ bool is_local_character(char c) {
   return is_letter_or_digit(c) || std::string_view{"!#$%&'*+-/=?^_`{|}~"}.find(c) != std::string_view::npos;
 }
 
+std::size_t count_of(std::string_view text, bool (*kind)(char)) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), kind));
+}
+
+/// Letters, digits, anything else: how many of these.
+int kinds_in(std::string_view password) {
+  auto digits = count_of(password, is_digit), alphanumeric = count_of(password, is_letter_or_digit);
+  return (alphanumeric > digits) + (digits > 0) + (alphanumeric < password.size());
+}
+
 /// Of UTF-8: all bytes but those that continue a character.
 std::int64_t count_code_points(std::string_view text) {
   return std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; });
@@ -100,6 +110,32 @@ std::vector<problem> password_problems(const secret& password, const std::string
   if (!has(is_digit)) complain("must contain a digit");
   if (!has(is_special)) complain("must contain a special character, such as ! or #");
   return found;
+}
+
+void check_new_password(const secret& password, const std::string& email) {
+  auto problems = password_problems(password, email, false);
+  if (kinds_in(password.reveal()) < 2)
+    problems.push_back(in_body("password", "must have two of letters, digits and special characters"));
+  if (problems.empty()) return;
+  fault refusal{.code = ec::refused, .message = "The new password", .name = "PASSWORD_POLICY"};
+  for (auto& each : problems) {
+    each.location = {"body", "new_password"};
+    refusal.message += (&each == &problems.front() ? " " : ", ") + each.message;
+  }
+  refusal.problems = std::move(problems);
+  fail(std::move(refusal));
+}
+
+password_changed judge(const secret& password) {
+  auto& text = password.reveal();
+  auto length = count_code_points(text);
+  int kinds = kinds_in(text);
+  password_changed verdict;
+  if (length >= 12 && kinds == 3) verdict.strength = password_strength::strong;
+  else if (length >= 16 || (length >= 10 && kinds >= 2)) verdict.strength = password_strength::medium;
+  if (length < 12) verdict.warnings.push_back("A longer password is safer: 12 characters or more.");
+  if (kinds < 3) verdict.warnings.push_back("Letters, digits and special characters together are harder to guess.");
+  return verdict;
 }
 
 std::vector<problem> problems_of(const register_account& command) {

@@ -26,6 +26,13 @@ std::vector<problem> problems_of(const change_account& command);
 /// The login of an account whose owner is forgotten: nobody can register it, for it is taken.
 std::string purged_login(const account_id& id);
 
+/// Where a password is changed, it also has two of: letters, digits, anything else (console's password policy).
+/// Throws `refused` named PASSWORD_POLICY, whose text and problems say all that is wrong.
+void check_new_password(const secret& password, const std::string& email);
+
+/// How good a password is that breaks no rule, and what would make it better.
+password_changed judge(const secret& password);
+
 /// Whether `password`, in whatever case, is in the list of common ones.
 bool is_common(std::string_view password);
 

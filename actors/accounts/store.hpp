@@ -86,6 +86,24 @@ std::string password_hash_of(transaction& tx, const account_id& id);
 /// Ends what devices keep to sign in with. Announced to every node. Errors: `not_found`.
 void set_password(transaction& tx, const account_id& id, const std::string& password_hash, timestamp now);
 
+/// The same if the hash is still `expected`; false if somebody was faster.
+bool replace_password(transaction& tx, const account_id& id, const std::string& expected,
+                      const std::string& password_hash, timestamp now);
+
+/// Errors: `not_found`.
+profile profile_of(transaction& tx, const account_id& id);
+
+/// Longest text of all preferences.
+inline constexpr std::size_t most_preferences = 16 * 1024;
+
+/// Makes the changes of `what`; its picture is given re-encoded, as `png`, and replaces the one before. Announced to
+/// every node. Errors: `not_found`; `refused` for another e-mail address; `invalid` when the preferences become too
+/// long.
+profile update_profile(transaction& tx, const accounts::update_profile& what, const std::optional<std::string>& png,
+                       timestamp now);
+
+std::optional<avatar> find_avatar(transaction& tx, const std::string& name);
+
 /// Announced to every node. Errors: `not_found`.
 void set_role(transaction& tx, const account_id& id, role what);
 

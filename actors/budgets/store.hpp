@@ -26,7 +26,9 @@ inline constexpr budget guess_budget{5, 10, std::chrono::seconds{30}};
 inline constexpr budget mail_budget{5, 20, std::chrono::seconds{60}};
 
 /// The names of budgets. What is not known to be ours is kept as an HMAC: people type passwords into the wrong field.
-std::string guesses_of(const account_id& account);
+/// `device`, if any, names one that has signed in to the account before: its guesses are counted apart, so that
+/// strangers cannot lock the owner out (contract's ruling 11).
+std::string guesses_of(const account_id& account, std::string_view device = {});
 std::string guesses_of_unknown(const keyring& keys, std::string_view identifier);
 std::string mails_to(const keyring& keys, std::string_view address);
 

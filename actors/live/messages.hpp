@@ -50,8 +50,11 @@ struct notification_received {
   bool operator==(const notification_received&) const = default;
 };
 
+/// Ends sockets of an account, on every node: those of the session `only`, or else all but those of the session
+/// `except`.
 struct force_disconnect {
   std::string reason;
+  std::optional<session_id> only{}, except{};
   bool operator==(const force_disconnect&) const = default;
 };
 
@@ -66,7 +69,7 @@ struct account_event {
 
 enum class topic : std::uint8_t { servers, users, system, payments, general };
 
-/// Gives an event of an account to the sockets on this node.
+/// Gives an event of an account to the sockets on this node; `force_disconnect` ends those that it is about.
 struct deliver_to_account {
   using reply = done;
   account_event event;
@@ -79,16 +82,8 @@ struct publish {
   live::event what;
 };
 
-/// Ends the sockets of a session, or with none of all sessions of the account.
-struct disconnect {
-  using reply = done;
-  account_id account;
-  std::optional<session_id> session;
-  std::string reason;
-};
-
 /// The hub: implemented by http/websocket, which owns the sockets. Every message is answered at once.
-using hub_actor = caf::typed_actor<answers<deliver_to_account>, answers<publish>, answers<disconnect>>;
+using hub_actor = caf::typed_actor<answers<deliver_to_account>, answers<publish>>;
 
 } // namespace backstay::live
 

@@ -3,6 +3,7 @@
 #include "actors/audit/store.hpp"
 #include "actors/kernel/crypto.hpp"
 #include "actors/kernel/outcome.hpp"
+#include "actors/proofs/store.hpp"
 #include "actors/sessions/devices.hpp"
 #include "config/log.hpp"
 
@@ -65,8 +66,10 @@ promise<signed_in> handle(self_pointer self, const sign_in& how) {
   auto answer = self->make_response_promise<signed_in>();
   transact(
       self, self->state.context.database,
-      [terms = self->state.with.terms, identifier = how.identifier, now = self->state.context.now()](transaction& tx) {
-        return store::reserve_guess(tx, *terms, identifier, now);
+      [terms = self->state.with.terms, how, now = self->state.context.now()](transaction& tx) {
+        store::familiarity who{.browser = how.origin.known_device};
+        if (how.device) who.device_id = how.device->device_id;
+        return store::reserve_guess(tx, *terms, how.identifier, now, who);
       },
       answer, [=](outcome<store::attempt>& attempt) { check_password(self, how, value_of(attempt), answer); });
   return answer;
@@ -100,19 +103,21 @@ promise<code_sent> handle(self_pointer self, const resend_code& command) {
 }
 
 promise<signed_in> handle(self_pointer self, const refresh& command) {
-  auto token = read_refresh_token(self->state.with.terms->keys, command.token);
-  if (!token) fail(invalid_refresh_token());
-  auto wait = self->state.refreshes.take(to_string(token->session), self->state.with.refreshes_per_minute);
+  bool by_cookie = !command.token || command.token->empty();
+  auto token = by_cookie ? std::nullopt : read_refresh_token(self->state.with.terms->keys, *command.token);
+  auto session = token ? std::optional{token->session} : by_cookie ? command.session : std::nullopt;
+  if (!session) fail(invalid_refresh_token());
+  auto wait = self->state.refreshes.take(to_string(*session), self->state.with.refreshes_per_minute);
   if (wait.count() > 0) fail({.code = ec::too_many, .retry_after = wait});
   auto answer = self->make_response_promise<signed_in>();
   transact(
       self, self->state.context.database,
-      [=, terms = self->state.with.terms, now = self->state.context.now()](transaction& tx) {
-        return store::refresh(tx, *terms, *token, command, now);
+      [=, terms = self->state.with.terms, command, now = self->state.context.now()](transaction& tx) {
+        return token ? store::refresh(tx, *terms, *token, command, now) : store::prolong(tx, *terms, *session, now);
       },
       answer,
       [=](outcome<signed_in>& result) mutable {
-        self->state.with.invalidate(about(token->session)); // also after a replay, which has revoked it
+        self->state.with.invalidate(about(*session)); // also after a replay, which has revoked it
         answer.deliver(std::move(value_of(result)));
       });
   return answer;
@@ -120,20 +125,22 @@ promise<signed_in> handle(self_pointer self, const refresh& command) {
 
 promise<done> handle(self_pointer self, const sign_out& command) {
   auto answer = self->make_response_promise<done>();
-  auto token = command.token ? read_refresh_token(self->state.with.terms->keys, *command.token) : std::nullopt;
-  if (!token) {
+  bool by_cookie = !command.token || command.token->empty();
+  auto token = by_cookie ? std::nullopt : read_refresh_token(self->state.with.terms->keys, *command.token);
+  auto ended = token ? std::optional{token->session} : by_cookie ? command.session : std::nullopt;
+  if (!ended) {
     answer.deliver(done{});
     return answer;
   }
   transact(
       self, self->state.context.database,
-      [session = token->session, from = command.origin, now = self->state.context.now()](transaction& tx) {
+      [session = *ended, from = command.origin, now = self->state.context.now()](transaction& tx) {
         store::sign_out(tx, session, from, now);
         return done{};
       },
       answer,
-      [=, session = token->session](done& result) mutable {
-        self->state.with.invalidate(about(session));
+      [=](done& result) mutable {
+        self->state.with.invalidate(about(*ended));
         answer.deliver(result);
       });
   return answer;
@@ -143,8 +150,8 @@ promise<done> handle(self_pointer self, const leave& command) {
   auto answer = self->make_response_promise<done>();
   transact(
       self, self->state.context.database,
-      [session = command.caller.session, now = self->state.context.now()](transaction& tx) {
-        store::revoke(tx, session, now);
+      [=, now = self->state.context.now()](transaction& tx) {
+        store::sign_out(tx, command.caller.session, command.origin, now);
         return done{};
       },
       answer,
@@ -213,11 +220,40 @@ promise<done> handle(self_pointer self, const remove_device& command) {
   return answer;
 }
 
+promise<done> handle(self_pointer self, const revoke_session& command) {
+  auto answer = self->make_response_promise<done>();
+  transact(
+      self, self->state.context.database,
+      [=, now = self->state.context.now()](transaction& tx) {
+        if (!store::revoke_own(tx, command.caller.account, command.session, now))
+          fail(ec::not_found, "Session not found", "SESSION_NOT_FOUND");
+        audit::store::record(tx,
+                             {.action = "auth.session.revoke",
+                              .actor = command.caller.account,
+                              .subject = command.caller.account,
+                              .origin = command.origin,
+                              .resource = about(command.session)},
+                             now);
+        return done{};
+      },
+      answer,
+      [=](done& result) mutable {
+        self->state.with.invalidate(about(command.session));
+        answer.deliver(result);
+      });
+  return answer;
+}
+
 promise<done> handle(self_pointer self, const keep_push_token& command) {
   return transact(self, self->state.context.database, [=, now = self->state.context.now()](transaction& tx) {
     store::keep_push_token(tx, command, now);
     return done{};
   });
+}
+
+promise<session_list> handle(self_pointer self, const list_sessions& wanted) {
+  return query(self, self->state.context.database,
+               [=, now = self->state.context.now()](transaction& tx) { return store::list(tx, wanted, now); });
 }
 
 promise<session_view> handle(self_pointer self, const get_session& wanted) {
@@ -233,6 +269,33 @@ promise<done> handle(self_pointer self, const confirm_token& command) {
     store::confirm_token(tx, command.session, command.token_id);
     return done{};
   });
+}
+
+promise<done> handle(self_pointer self, const note_seen& command) {
+  return transact(self, self->state.context.database, [=, now = self->state.context.now()](transaction& tx) {
+    store::note_seen(tx, command.session, now);
+    return done{};
+  });
+}
+
+promise<session_token> handle(self_pointer self, const create_session_token& command) {
+  auto now = self->state.context.now();
+  session_token made{proofs::store::make_secret(), now + store::session_token_lifetime};
+  return transact(self, self->state.context.database,
+                  [=, terms = self->state.with.terms, session = command.caller.session](transaction& tx) {
+                    store::keep_session_token(tx, *terms, session, made, now);
+                    return made;
+                  });
+}
+
+promise<signed_in> handle(self_pointer self, const exchange_session_token& command) {
+  if (!command.token || command.token->empty()) fail(ec::refused, "A token is needed.", "TOKEN_MISSING");
+  return transact(self, self->state.context.database,
+                  [=, terms = self->state.with.terms, now = self->state.context.now()](transaction& tx) {
+                    auto session = store::exchange_session_token(tx, *terms, *command.token, command.origin, now);
+                    if (!session) fail(ec::gone, "The token was used or has expired.", "TOKEN_EXPIRED_OR_USED");
+                    return *session;
+                  });
 }
 
 promise<ticket> handle(self_pointer self, const create_ticket& command) {
@@ -300,6 +363,11 @@ sweeping_sessions_actor::behavior_type sessions(self_pointer self, domain_contex
       on([self](const sign_out& m) { return handle(self, m); }),
       on([self](const get_session& m) { return handle(self, m); }),
       on([self](const confirm_token& m) { return handle(self, m); }),
+      on([self](const note_seen& m) { return handle(self, m); }),
+      on([self](const list_sessions& m) { return handle(self, m); }),
+      on([self](const revoke_session& m) { return handle(self, m); }),
+      on([self](const create_session_token& m) { return handle(self, m); }),
+      on([self](const exchange_session_token& m) { return handle(self, m); }),
       on([self](const create_ticket& m) { return handle(self, m); }),
       on([self](const redeem_ticket& m) { return handle(self, m); }),
       on([self](const leave& m) { return handle(self, m); }),

@@ -70,6 +70,7 @@ struct session_view {
   sessions::account account;
   std::string token_id;    ///< of the newest access token
   bool token_used = false; ///< that token has been seen (contract's ruling 6)
+  timestamp last_seen_at;  ///< to within `seen_precision`
   timestamp expires_at;
   bool operator==(const session_view&) const = default;
 };
@@ -79,7 +80,8 @@ struct signed_in {
   sessions::account account;
   access_grant grant;
   secret refresh_token;
-  bool is_new = false; ///< registered by this very request
+  timestamp session_expires_at; ///< unless it is refreshed until then
+  bool is_new = false;          ///< registered by this very request
   /// The account has a second factor, and there is no session yet: to be shown with a code within 5 minutes. Grant and
   /// refresh token are empty then.
   std::optional<secret> second_step;
@@ -119,18 +121,21 @@ struct resend_code {
   std::string email;
 };
 
-/// Rotates (contract's ruling 6). Errors: `unauthenticated`, and then the session may have been revoked.
+/// With a token: rotates (contract's ruling 6). Without one: lets the `session` of a browser's cookie last longer.
+/// Errors: `unauthenticated`, and then the session may have been revoked.
 struct refresh {
   using reply = signed_in;
-  secret token;
+  std::optional<secret> token;
+  std::optional<session_id> session;
   std::optional<std::string> device_id;
   backstay::origin origin;
 };
 
-/// Ends the session that the token belongs to; silent for an unknown one.
+/// Ends the session that the token belongs to, or without one that of a browser's cookie; silent for an unknown one.
 struct sign_out {
   using reply = done;
   std::optional<secret> token;
+  std::optional<session_id> session;
   backstay::origin origin;
 };
 
@@ -138,6 +143,7 @@ struct sign_out {
 struct leave {
   using reply = done;
   backstay::caller caller;
+  backstay::origin origin;
 };
 
 struct signed_out {
@@ -217,6 +223,66 @@ struct confirm_token {
   std::string token_id;
 };
 
+/// How fresh `last_seen_at` is kept.
+inline constexpr std::chrono::minutes seen_precision{5};
+
+/// Somebody was seen in that session.
+struct note_seen {
+  using reply = done;
+  session_id session;
+};
+
+/// A session as the owner of the account sees it.
+struct session_summary {
+  session_id id;
+  std::optional<std::string> device_name; ///< the phone's model; nothing for a browser
+  std::optional<sessions::platform> platform;
+  std::string address, user_agent; ///< of the sign-in
+  timestamp created_at, last_seen_at;
+  /// Began where no earlier session of the account did: another device, address and program.
+  bool is_suspicious = false;
+  bool is_current = false; ///< the one that asks
+};
+
+struct session_list {
+  std::vector<session_summary> items;
+  std::int64_t total = 0, page = 1, page_size = 20;
+};
+
+/// The open sessions of the caller's account, the one last seen first.
+struct list_sessions {
+  using reply = session_list;
+  backstay::caller caller;
+  std::int64_t page = 1, page_size = 20;
+};
+
+/// Ends one session of the caller's account, also the current one. Errors: `not_found` for another's or an ended one.
+struct revoke_session {
+  using reply = done;
+  backstay::caller caller;
+  session_id session;
+  backstay::origin origin;
+};
+
+/// Signs another browser in, once.
+struct session_token {
+  secret value;
+  timestamp expires_at;
+};
+
+struct create_session_token {
+  using reply = session_token;
+  backstay::caller caller;
+};
+
+/// Errors: `refused` named TOKEN_MISSING; `gone` when the token was used or has expired, or the session that made it
+/// has ended.
+struct exchange_session_token {
+  using reply = signed_in;
+  std::optional<secret> token;
+  backstay::origin origin;
+};
+
 struct ticket {
   secret value; ///< 32 hex digits, single use
   std::chrono::seconds lifetime{30};
@@ -277,7 +343,8 @@ using sessions_actor =
                      answers<get_session>, answers<confirm_token>, answers<create_ticket>, answers<redeem_ticket>,
                      answers<leave>, answers<sign_out_everywhere>, answers<list_devices>, answers<add_device>,
                      answers<register_device>, answers<remove_device>, answers<keep_push_token>, answers<enroll_device>,
-                     answers<challenge_device>, answers<sign_in_by_device>>;
+                     answers<challenge_device>, answers<sign_in_by_device>, answers<note_seen>, answers<list_sessions>,
+                     answers<revoke_session>, answers<create_session_token>, answers<exchange_session_token>>;
 
 } // namespace backstay::sessions
 

@@ -42,9 +42,21 @@ struct attempt {
   std::optional<accounts::store::credential> credential;
 };
 
+/// What somebody who guesses may be known by: a browser's cookie, a phone's id. Both may be claimed by anybody, and
+/// count only where they have signed in to the account before.
+struct familiarity {
+  std::optional<known_device> browser;
+  std::optional<std::string> device_id;
+};
+
+/// The budget that guesses at the account are taken from: that of the device, if it is known to the account, else the
+/// one that all strangers share.
+std::string budget_of(transaction& tx, const account_id& account, const familiarity& who);
+
 /// Takes one guess from the budget of the account behind `identifier`, or, when there is none, of the identifier
 /// itself, so that both look alike. The fault is `locked` (429 is up to those who ask for codes).
-outcome<attempt> reserve_guess(transaction& tx, const terms& terms, const std::string& identifier, timestamp now);
+outcome<attempt> reserve_guess(transaction& tx, const terms& terms, const std::string& identifier, timestamp now,
+                               const familiarity& who = {});
 
 /// Takes one try from the budget of registrations and mails of an address. Returns for how long the next has to wait;
 /// 0 if this one may go on.
@@ -87,7 +99,8 @@ std::optional<signed_in> finish_second_step(transaction& tx, const terms& terms,
 signed_in sign_in(transaction& tx, const terms& terms, const attempt& checked, const std::string& new_hash,
                   const sessions::sign_in& how, timestamp now);
 
-/// Rotates, repeats or, on a replay, revokes, as `judge` says. Parallel calls of one session wait for each other.
+/// Rotates, repeats or, on a replay, revokes, as `judge` says; refuses sessions that do not rotate. Parallel calls of
+/// one session wait for each other.
 outcome<signed_in> refresh(transaction& tx, const terms& terms, const refresh_token& token,
                            const sessions::refresh& how, timestamp now);
 
@@ -108,11 +121,18 @@ void record_failed(transaction& tx, const std::optional<account_id>& account, co
 /// Ends the session at its owner's wish, and records it. Nothing happens if it has ended already.
 void sign_out(transaction& tx, const session_id& session, const origin& from, timestamp now);
 
-/// Returns whose session it was; nothing happens if it has ended already.
+/// Its sockets are closed. Returns whose session it was; nothing happens if it has ended already.
 std::optional<account_id> revoke(transaction& tx, const session_id& session, timestamp now);
 
-/// Ends every session of the account, but for `except`. Returns how many were open. Whoever stands at another node
-/// hears of it by NOTIFY; this node's cache is the caller's business.
+/// Lets a session last as if its newest token had been refreshed, and gives that token again: nobody else's copy of it
+/// becomes old by that.
+outcome<signed_in> prolong(transaction& tx, const terms& terms, const session_id& session, timestamp now);
+
+/// The same, if it is an open one of the account; false if not.
+bool revoke_own(transaction& tx, const account_id& account, const session_id& session, timestamp now);
+
+/// Ends every session of the account, but for `except`, and closes their sockets. Returns how many were open. Whoever
+/// stands at another node hears of it by NOTIFY; this node's cache is the caller's business.
 std::int64_t revoke_all(transaction& tx, const account_id& account, const std::optional<session_id>& except,
                         timestamp now);
 
@@ -135,6 +155,21 @@ outcome<signed_in> sign_in_by_device(transaction& tx, const terms& terms, const 
 std::optional<session_view> view(transaction& tx, const session_id& session, timestamp now);
 
 void confirm_token(transaction& tx, const session_id& session, const std::string& token_id);
+
+void note_seen(transaction& tx, const session_id& session, timestamp now);
+
+/// The account's open sessions.
+session_list list(transaction& tx, const sessions::list_sessions& wanted, timestamp now);
+
+inline constexpr std::chrono::seconds session_token_lifetime{90};
+
+/// Errors: `unauthenticated` when the session has ended.
+void keep_session_token(transaction& tx, const terms& terms, const session_id& session, const session_token& made,
+                        timestamp now);
+
+/// Uses the token up and opens a session. Nothing if it is not there, expired, or the session that made it has ended.
+std::optional<signed_in> exchange_session_token(transaction& tx, const terms& terms, const secret& token,
+                                                const origin& from, timestamp now);
 
 /// Makes a new code for `address`, which ends the old one, and its mail.
 void issue_code(transaction& tx, const terms& terms, const std::string& address, const std::string& locale,

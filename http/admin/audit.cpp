@@ -36,7 +36,8 @@ constexpr shape entry{
     of_origin("user_agent", &origin::user_agent),
     of_origin("request_id", &origin::request_id),
     field(
-        "details", [](const recorded& r) { return json(r.entry.details); }, "Names and texts; depends on the action"),
+        "details", [](const recorded& r) { return json_object{json(r.entry.details).dump()}; },
+        "Names and texts; depends on the action"),
 };
 
 constexpr shape page{

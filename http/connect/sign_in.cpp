@@ -1,6 +1,7 @@
 #include "http/connect/family.hpp"
 #include "http/kernel/endpoint.hpp"
 #include "http/kernel/signed_in.hpp"
+#include "http/policy/cookies.hpp"
 
 namespace backstay::http::connect {
 
@@ -107,7 +108,8 @@ constexpr std::tuple account_endpoints{
 constexpr std::tuple session_endpoints{
     post<sessions::sign_in>(
         "/v1/auth/login", allow::anyone, bucket::login, "Sign in with a password; JSON or a form",
-        answers(200, session), fails(401, "Unknown user, wrong password, inactive or not verified"),
+        answers(200, session), decorated_by(set_session_cookies),
+        fails(401, "Unknown user, wrong password, inactive or not verified"),
         fails(429, "Too many failed attempts; `Retry-After` says how long"),
         from_json("username|email|login_or_email|login", &sessions::sign_in::identifier, length(1, 255)),
         from_json("password", &sessions::sign_in::password, length(1, 255)), from_origin(&sessions::sign_in::origin)),
@@ -117,7 +119,7 @@ constexpr std::tuple session_endpoints{
                             from_json("refresh_token", &sessions::refresh::token, length(1, 1000))),
 
     post<sessions::leave>("/v1/auth/logout", allow::signed_in, bucket::general, "Sign out", answers(200, said_goodbye),
-                          from_session(&sessions::leave::caller)),
+                          from_session(&sessions::leave::caller), from_origin(&sessions::leave::origin)),
 };
 
 } // namespace

@@ -64,7 +64,9 @@ json describe_operation(const route& declared, json parameters, json properties,
   if (declared.bucket != bucket::none) add_error("429", "Too many requests; `Retry-After` says how long to wait");
   add_error("503", "Not executed; safe to repeat after `Retry-After`");
   operation["responses"] = std::move(replies);
-  operation["security"] = declared.needs.needs_session() ? json::array({{{"bearer", json::array()}}}) : json::array();
+  operation["security"] = declared.needs.needs_session()
+                              ? json::array({{{"bearer", json::array()}}, {{"cookie", json::array()}}})
+                              : json::array();
   return operation;
 }
 

@@ -64,10 +64,10 @@ struct body_member {
 };
 
 /// A file of a multipart body.
-template <class Message>
+template <class Message, class T>
 struct file {
   const char* name;
-  upload Message::*member;
+  T Message::*member;
   std::size_t limit;
   const char* doc;
 };
@@ -77,6 +77,13 @@ template <class Message, class T>
 struct known {
   T Message::*member;
   bool needs_session, is_claim, is_raw_body;
+};
+
+/// The session of a browser's cookie.
+template <class Message>
+struct cookie_session {
+  std::optional<session_id> Message::*member;
+  const char* unless;
 };
 
 /// A member that this endpoint sets itself.
@@ -100,6 +107,13 @@ struct reply {
 };
 struct empty_reply {
   int status;
+};
+template <class Bytes>
+struct bytes_reply {
+  int status;
+  const char* content_type;
+  Bytes bytes;
+  const char* doc;
 };
 
 /// What an answer needs beside its body.
@@ -145,9 +159,17 @@ template <class Message, class T>
 constexpr auto from_json_or_default(const char* name, T Message::*member, rule limits = {}, const char* doc = "") {
   return part::body_member<Message, T, rule>{name, member, limits, doc, true};
 }
+/// An `upload`, or only its bytes; an `std::optional` may be missing. `limit` in bytes.
+template <class Message, class T>
+requires std::same_as<T, upload> || std::same_as<T, std::string> || std::same_as<T, std::optional<std::string>>
+constexpr auto from_file(const char* name, T Message::*member, std::size_t limit, const char* doc = "") {
+  return part::file<Message, T>{name, member, limit, doc};
+}
+/// The session of the cookie (policy/cookies.hpp), unless the body's member `unless` has a text; 403 when a page that
+/// is not ours sends it.
 template <class Message>
-constexpr auto from_file(const char* name, upload Message::*member, std::size_t limit, const char* doc = "") {
-  return part::file<Message>{name, member, limit, doc};
+constexpr auto from_cookie(std::optional<session_id> Message::*member, const char* unless) {
+  return part::cookie_session<Message>{member, unless};
 }
 /// `account_id` or `caller`.
 template <class Message, class T>
@@ -200,6 +222,11 @@ constexpr auto answers(int status, Form form, const char* doc = "Done") {
   return part::reply<Form>{status, form, doc};
 }
 constexpr part::empty_reply answers_nothing(int status) { return {status}; }
+/// A file instead of JSON. `bytes`: the member of the reply that holds it.
+template <class Bytes>
+constexpr auto answers_bytes(int status, const char* content_type, Bytes bytes, const char* doc = "The file") {
+  return part::bytes_reply<Bytes>{status, content_type, bytes, doc};
+}
 /// `decorate(const Message::reply&, const exchange&, response&)` adds headers to the answer, such as cookies.
 template <class Decorate>
 constexpr auto decorated_by(Decorate decorate) {
@@ -218,6 +245,12 @@ template <class Form>
 inline constexpr bool is_reply<reply<Form>> = true;
 template <>
 inline constexpr bool is_reply<empty_reply> = true;
+template <class P>
+inline constexpr bool is_bytes_reply = false;
+template <class Bytes>
+inline constexpr bool is_bytes_reply<bytes_reply<Bytes>> = true;
+template <class Bytes>
+inline constexpr bool is_reply<bytes_reply<Bytes>> = true;
 
 template <class P>
 concept reads_text = requires(P p) {
@@ -364,15 +397,36 @@ void read_part(const part::body_member<Message, T, Detail>& p, const input& in, 
   };
   std::string name{pick_name(p.name, present)};
   if (present(name)) return read_json(object[name], out.*p.member, p.detail, bad.inside(name));
+  // A change to nothing, which is not the same as no change.
+  if constexpr (unwrapped<typename unwrapped<T>::type>::optional)
+    if (object.contains(name)) return void((out.*p.member).emplace());
   if (!may_miss && !p.optional) bad.inside(name).add("Field required", "missing");
 }
 
-template <class Message>
-void read_part(const part::file<Message>& p, const input& in, Message& out, complaints& bad) {
+template <class Message, class T>
+void read_part(const part::file<Message, T>& p, const input& in, Message& out, complaints& bad) {
   auto entry = in.body.files.find(p.name);
-  if (entry == in.body.files.end()) return bad.inside(p.name).add("Field required", "missing");
+  if (entry == in.body.files.end()) {
+    if (!unwrapped<T>::optional) bad.inside(p.name).add("Field required", "missing");
+    return;
+  }
   if (entry->second.bytes.size() > p.limit) return bad.inside(p.name).add("File is too large", "too_long");
-  out.*p.member = entry->second;
+  if constexpr (std::is_same_v<T, upload>) out.*p.member = entry->second;
+  else out.*p.member = entry->second.bytes;
+}
+
+inline bool has_text(const body_content& body, const char* name) {
+  if (body.form) {
+    auto entry = body.form->find(name);
+    return entry != body.form->end() && !entry->second.empty();
+  }
+  auto entry = body.object.find(name);
+  return entry != body.object.end() && !entry->is_null() && *entry != "";
+}
+
+template <class Message>
+void read_part(const part::cookie_session<Message>& p, const input& in, Message& out, complaints&) {
+  if (!has_text(in.body, p.unless)) out.*p.member = session_of_cookie(in.x);
 }
 
 template <class Message, class T>
@@ -413,13 +467,17 @@ Message read_message(const endpoint<Message, Parts...>& declared, const input& i
 
 // ---- answering -------------------------------------------------------------------------------------------------
 
+inline rendering rendering_of(const exchange& x) { return {x.context().tokens, x.context().public_url}; }
+
 template <class E, class Reply>
 void send_reply(const E& declared, exchange& x, const Reply& reply) {
   response out;
   declared.for_each([&]<class Part>(const Part& p) {
     if constexpr (std::is_same_v<Part, part::empty_reply>) out = {.status = p.status, .content_type = {}};
+    else if constexpr (part::is_bytes_reply<Part>)
+      out = {.status = p.status, .content_type = p.content_type, .body = std::invoke(p.bytes, reply)};
     else if constexpr (part::is_reply<Part>)
-      out = {.status = p.status, .body = to_json_text(reply, p.form, rendering{x.context().tokens})};
+      out = {.status = p.status, .body = to_json_text(reply, p.form, rendering_of(x))};
   });
   declared.for_each([&](const auto& p) {
     if constexpr (requires { p.decorate; }) p.decorate(reply, x, out);
@@ -482,7 +540,10 @@ json describe(const endpoint<Message, Parts...>& declared, const route& made) {
     } else if constexpr (part::is_file<P>) {
       properties[p.name] = {{"type", "string"}, {"contentMediaType", "application/octet-stream"}};
       if (*p.doc) properties[p.name]["description"] = p.doc;
-      required.push_back(p.name);
+      if (!unwrapped<std::remove_cvref_t<decltype(std::declval<Message&>().*p.member)>>::optional)
+        required.push_back(p.name);
+    } else if constexpr (part::is_bytes_reply<P>) {
+      replies[std::to_string(p.status)] = {{"description", p.doc}, {"content", {{p.content_type, json::object()}}}};
     } else if constexpr (std::is_same_v<P, part::empty_reply>) {
       replies[std::to_string(p.status)] = {{"description", "Done, nothing to say"}};
     } else if constexpr (part::is_reply<P>) {

@@ -41,6 +41,8 @@ void exchange::fail(const fault& what) {
 
 caller caller_of(const exchange& x) { return {x.session->account.id, x.session->session, x.session->account.role}; }
 
-origin origin_of(const exchange& x) { return {x.address, std::string{x.in().header("User-Agent")}, x.request_id}; }
+origin origin_of(const exchange& x) {
+  return {x.address, std::string{x.in().header("User-Agent")}, x.request_id, known_device_of(x)};
+}
 
 } // namespace backstay::http

@@ -2,6 +2,7 @@
 
 #include "http/kernel/text.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,6 +31,17 @@ struct request {
   std::string_view bearer() const {
     auto value = header("Authorization");
     return equal_ignoring_case(value.substr(0, 7), "Bearer ") ? trim(value.substr(7)) : std::string_view{};
+  }
+
+  /// The value of a cookie (RFC 6265, 4.2.1); empty without it.
+  std::string_view cookie(std::string_view name) const {
+    for (auto rest = header("Cookie"); !rest.empty();) {
+      auto pair = trim(rest.substr(0, rest.find(';')));
+      if (pair.substr(0, pair.find('=')) == name && pair.size() > name.size()) return pair.substr(name.size() + 1);
+      rest.remove_prefix(std::min(rest.size(), rest.find(';')));
+      rest.remove_prefix(std::min<std::size_t>(rest.size(), 1));
+    }
+    return {};
   }
 };
 

@@ -62,21 +62,27 @@ std::string make_openapi(const router& routes, const std::vector<std::string>& s
       if (i > 0) slot["operationId"] = id + "_alias" + std::to_string(i);
     }
   }
-  json document{
-      {"openapi", "3.1.0"},
-      {"info",
-       {{"title", "Backstay"},
-        {"version", BACKSTAY_VERSION},
-        {"description",
-         "The back end that keeps a subscription product standing: sign-in, plans, payments, live status."},
-        {"license", {{"name", "Apache-2.0"}, {"identifier", "Apache-2.0"}}}}},
-      {"servers", json::array({{{"url", server_url}}})},
-      {"tags", json::array()},
-      {"paths", paths},
-      {"x-websockets", sockets},
-      {"components",
-       {{"schemas", {{"Error", error_schema()}}},
-        {"securitySchemes", {{"bearer", {{"type", "http"}, {"scheme", "bearer"}, {"bearerFormat", "JWT"}}}}}}}};
+  json document{{"openapi", "3.1.0"},
+                {"info",
+                 {{"title", "Backstay"},
+                  {"version", BACKSTAY_VERSION},
+                  {"description",
+                   "The back end that keeps a subscription product standing: sign-in, plans, payments, live status."},
+                  {"license", {{"name", "Apache-2.0"}, {"identifier", "Apache-2.0"}}}}},
+                {"servers", json::array({{{"url", server_url}}})},
+                {"tags", json::array()},
+                {"paths", paths},
+                {"x-websockets", sockets},
+                {"components",
+                 {{"schemas", {{"Error", error_schema()}}},
+                  {"securitySchemes",
+                   {{"bearer", {{"type", "http"}, {"scheme", "bearer"}, {"bearerFormat", "JWT"}}},
+                    {"cookie",
+                     {{"type", "apiKey"},
+                      {"in", "cookie"},
+                      {"name", "session_token"},
+                      {"description",
+                       "Writes also need the header `X-CSRF-Token`, or come from a page of the same origin"}}}}}}}};
   for (auto& tag : tags) document["tags"].push_back({{"name", tag}, {"description", tag}});
   return document.dump(1);
 }

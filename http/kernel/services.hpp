@@ -8,6 +8,7 @@
 #include "http/kernel/observer.hpp"
 #include "http/policy/access_token.hpp"
 #include "http/policy/client_address.hpp"
+#include "http/policy/cookies.hpp"
 #include "http/policy/cors.hpp"
 #include "http/policy/rate_limit.hpp"
 #include "http/policy/session_cache.hpp"
@@ -20,6 +21,13 @@
 
 namespace backstay::http {
 
+inline std::string public_url_of(const config::settings& settings) {
+  auto& h = settings.http;
+  auto url = h.public_url.empty() ? "http://" + h.address + ":" + std::to_string(h.port) : h.public_url;
+  while (url.ends_with('/')) url.pop_back();
+  return url;
+}
+
 /// All that the handling of a request may use. Lives as long as the HTTP server; what is not marked otherwise belongs
 /// to the HTTP thread, the one that runs `io`.
 struct services {
@@ -30,7 +38,10 @@ struct services {
   sessions::sessions_actor sessions_domain;
   idempotency::idempotency_actor idempotency_domain;
 
+  /// What others call this server, without a slash at the end.
+  std::string public_url = public_url_of(settings);
   access_tokens tokens{settings.security.keys, clock};
+  browser_cookies cookies{keyring{settings.security.keys}, !settings.in_development()};
   session_cache sessions{};
   rate_limiter limits{settings.limits};
   cors_policy cors{settings.http.cors_origins};

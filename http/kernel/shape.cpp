@@ -35,6 +35,14 @@ bool check_text(std::string_view value, const rule& limits, complaints& bad) {
   return true;
 }
 
+bool has_nul(const json& value) {
+  if (value.is_string()) return value.get_ref<const std::string&>().find('\0') != std::string::npos;
+  if (!value.is_structured()) return false;
+  for (auto& [name, inner] : value.items())
+    if (name.find('\0') != std::string::npos || has_nul(inner)) return true;
+  return false;
+}
+
 bool check_size(std::size_t items, const rule& limits, complaints& bad) {
   auto size = static_cast<std::int64_t>(items);
   if (size >= limits.low && size <= limits.high) return true;

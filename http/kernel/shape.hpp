@@ -3,6 +3,7 @@
 #include "actors/kernel/clock.hpp"
 #include "actors/kernel/error.hpp"
 #include "actors/kernel/id.hpp"
+#include "actors/kernel/json_object.hpp"
 #include "actors/kernel/money.hpp"
 #include "actors/kernel/names.hpp"
 #include "config/secret.hpp"
@@ -33,7 +34,7 @@
 ///
 /// A field's value is a member, or, in answers only, what a function makes of the struct. Its type decides its JSON
 /// type; `std::optional` may be null or missing; a nested struct needs its own shape; a map from an enumeration is an
-/// object with its names as keys. A function may make an object whose names are not known here: `json`.
+/// object with its names as keys.
 namespace backstay::http {
 
 using json = nlohmann::json;
@@ -43,6 +44,7 @@ class access_tokens;
 /// What a field's function may use beside the struct.
 struct rendering {
   const access_tokens& tokens;
+  std::string_view public_url = {}; ///< of this server, for links
 };
 
 /// Limits of one value. Text is measured in code points, lists in items.
@@ -242,8 +244,8 @@ void write_value(std::string& out, const T& value, const Detail& detail, const r
     append_json_string(out, name_of(value));
   } else if constexpr (std::is_same_v<T, std::nullopt_t>) {
     out += "null";
-  } else if constexpr (std::is_same_v<T, json>) {
-    out += value.dump();
+  } else if constexpr (std::is_same_v<T, json_object>) {
+    out += value.text;
   } else {
     append_json_string(out, value);
   }
@@ -310,6 +312,8 @@ private:
 bool check_number(std::int64_t value, const rule& limits, complaints& bad);
 bool check_text(std::string_view value, const rule& limits, complaints& bad);
 bool check_size(std::size_t items, const rule& limits, complaints& bad);
+/// What PostgreSQL cannot keep: U+0000 in a name or a text.
+bool has_nul(const json& value);
 
 /// Text of a path, query, header or form: the type decides how it is read.
 template <class T>
@@ -335,6 +339,8 @@ void read_text(std::string_view text, T& target, const rule& limits, complaints 
   } else if constexpr (std::is_same_v<T, timestamp>) {
     if (auto parsed = from_rfc3339(text)) target = *parsed;
     else bad.add("Input should be a date and time as in RFC 3339", "datetime_parsing");
+  } else if constexpr (std::is_same_v<T, json_object>) {
+    bad.add("Input should be an object, in a JSON body", "dict_type");
   } else {
     static_assert(named_enum<T>, "no way to read this type from text");
     if (auto parsed = from_name<T>(text)) return void(target = *parsed);
@@ -369,6 +375,10 @@ void read_json(const json& from, T& target, const Detail& detail, complaints bad
     }
   } else if constexpr (is_shape<Detail>) {
     read_object(from, target, detail, bad);
+  } else if constexpr (std::is_same_v<T, json_object>) {
+    if (!from.is_object()) return bad.add("Input should be an object", "dict_type");
+    if (has_nul(from)) return bad.add("Input should not contain NUL", "value_error");
+    target.text = from.dump();
   } else if constexpr (std::is_same_v<T, bool>) {
     if (!from.is_boolean()) return bad.add("Input should be a valid boolean", "bool_type");
     target = from.template get<bool>();
@@ -438,8 +448,8 @@ json schema_of_value(const Detail& detail) {
     if constexpr (std::is_same_v<T, bool>) schema["type"] = "boolean";
     else if constexpr (std::is_integral_v<T>) schema["type"] = "integer";
     else if constexpr (std::is_same_v<T, std::nullopt_t>) schema["type"] = "null";
-    else if constexpr (std::is_same_v<T, json>) schema["type"] = "object";
     else if constexpr (std::is_floating_point_v<T> || std::is_same_v<T, money>) schema["type"] = "number";
+    else if constexpr (std::is_same_v<T, json_object>) schema["type"] = "object";
     else schema["type"] = "string";
     if constexpr (detail::is_id<T>) schema["format"] = "uuid";
     if constexpr (std::is_same_v<T, timestamp>) schema["format"] = "date-time";

@@ -3,6 +3,7 @@
 #include "http/kernel/endpoint.hpp"
 #include "http/mobile/family.hpp"
 #include "http/mobile/shapes.hpp"
+#include "http/policy/cookies.hpp"
 
 namespace backstay::http::mobile {
 
@@ -47,7 +48,8 @@ constexpr std::tuple mail_endpoints{
     post<accounts::use_magic_link>(
         "/api/v1/auth/magic-link/verify", allow::anyone, bucket::login,
         "Sign in by the token of a mailed link; an unknown address gets an account", answers(200, session),
-        fails(400, "INVALID_TOKEN: never was, was used, or has expired"), fails(403, "Registration is switched off"),
+        decorated_by(set_session_cookies), fails(400, "INVALID_TOKEN: never was, was used, or has expired"),
+        fails(403, "Registration is switched off"),
         from_json("token", &accounts::use_magic_link::token, length(1, 200)),
         from_json("device", &accounts::use_magic_link::device, device), from_origin(&accounts::use_magic_link::origin)),
 };

@@ -1,6 +1,7 @@
 #include "http/kernel/endpoint.hpp"
 #include "http/mobile/family.hpp"
 #include "http/mobile/shapes.hpp"
+#include "http/policy/cookies.hpp"
 
 namespace backstay::http::mobile {
 
@@ -48,7 +49,8 @@ constexpr std::tuple endpoints{
 
     post<sign_in_by_device>("/api/v1/mobile/auth/biometric/login", allow::anyone, bucket::login,
                             "Sign in with what the device keeps: its token, or its key, or both",
-                            answers(200, mobile_session), fails(401, "Unknown, expired, revoked, or another device's"),
+                            answers(200, mobile_session), decorated_by(set_session_cookies),
+                            fails(401, "Unknown, expired, revoked, or another device's"),
                             from_json("device_id", &sign_in_by_device::device_id, device_id),
                             from_json("device_token", &sign_in_by_device::token, length(1, 1000)),
                             from_json("credential_id", &sign_in_by_device::credential),

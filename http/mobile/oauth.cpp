@@ -1,6 +1,7 @@
 #include "http/kernel/endpoint.hpp"
 #include "http/mobile/family.hpp"
 #include "http/mobile/shapes.hpp"
+#include "http/policy/cookies.hpp"
 
 namespace backstay::http::mobile {
 
@@ -73,7 +74,8 @@ constexpr std::tuple endpoints{
 
     post<sign_in>("/api/v1/oauth/{provider}/login/callback", allow::anyone, bucket::login,
                   "Sign in with what the browser brought back", answers(200, session),
-                  fails(400, "Telegram signs in by other ways"), fails(401, not_taken),
+                  decorated_by(set_session_cookies), fails(400, "Telegram signs in by other ways"),
+                  fails(401, not_taken),
                   fails(409, "Somebody has this e-mail address, and it is not verified on both sides"),
                   fails(502, provider_down), from_path("provider", &sign_in::provider),
                   from_json("code", &sign_in::code, code), from_json("state", &sign_in::state, state),

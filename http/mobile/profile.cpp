@@ -14,7 +14,8 @@ struct read_own_account {
 const sessions::account& respond(const read_own_account&, const exchange& x) { return x.session->account; }
 
 constexpr std::tuple own_account{
-    get<read_own_account>("/api/v1/auth/me", allow::signed_in, bucket::general, "Who am I", answers(200, account)),
+    get<read_own_account>("/api/v1/auth/me", allow::signed_in, bucket::general, "Who am I",
+                          answers(200, whole_account)),
 };
 
 } // namespace

@@ -52,6 +52,40 @@ inline constexpr shape device{
     field("push_token", &sessions::device::push_token, length(0, 512)),
 };
 
+/// The account as the workspace's and the console's own programs read it.
+inline constexpr shape plain_account{
+    field("id", &sessions::account::number, example("42")),
+    field("email", [](const sessions::account& a) { return a.email.value_or(""); }),
+    field("username", &sessions::account::login),
+    field("display_name", &sessions::account::display_name),
+    field("avatar_url", &sessions::account::avatar_url),
+    field(
+        "tier", [](const sessions::account&) { return std::string{"free"}; }, "Nothing else is sold to workspaces yet"),
+    field("is_admin", [](const sessions::account& a) { return a.role >= role::admin; }),
+    field("created_at", &sessions::account::created_at),
+    field("subscription_status", [](const sessions::account&) { return std::nullopt; }),
+    field("renews_at", [](const sessions::account&) { return std::nullopt; }),
+    field("ends_at", [](const sessions::account&) { return std::nullopt; }),
+};
+
+inline std::string name_shown(const sessions::account& a) { return a.display_name.value_or(a.login); }
+
+/// What `/auth/me` says: for every family that reads that path.
+inline constexpr auto whole_account =
+    extend(account, field("full_name", name_shown), field("name", name_shown), field("bio", &sessions::account::bio),
+           field("avatar", &sessions::account::avatar_url), field("avatar_url", &sessions::account::avatar_url),
+           field("is_admin", [](const sessions::account& a) { return a.role >= role::admin; }),
+           field("last_login", &sessions::account::last_login_at),
+           field(
+               "org_id", [](const sessions::account&) { return std::nullopt; }, "There are no organizations yet"),
+           field("org_name", [](const sessions::account&) { return std::nullopt; }),
+           field("org_role", [](const sessions::account&) { return std::nullopt; }),
+           field("tier", [](const sessions::account&) { return std::string{"free"}; }),
+           field("subscription_tier", [](const sessions::account&) { return std::string{"free"}; }),
+           field(
+               "data", [](const sessions::account& a) -> const sessions::account& { return a; }, plain_account,
+               "For the workspace, with the integer id"));
+
 /// The account as `/mobile/auth` shows it.
 inline constexpr shape mobile_account{
     field("id", &sessions::account::id),
@@ -76,8 +110,27 @@ inline constexpr rule mailed_code{.low = 6,
                                   .expectation = "six digits",
                                   .pattern = "^[0-9]{6}$"};
 
+/// The tokens again, and the account with its integer id: for the workspace.
+template <class Tokens>
+constexpr auto workspace_session(Tokens pair) {
+  return extend(
+      pair,
+      optional_field(
+          "user", [](const sessions::signed_in& s) { return s.second_step ? std::nullopt : std::optional{s.account}; },
+          plain_account));
+}
+
 /// What the ways under `/auth` answer, and those under `/mobile/auth`.
-inline constexpr auto session = signed_in_shape(tokens, account);
+inline constexpr auto session =
+    extend(signed_in_shape(tokens, account),
+           field(
+               "data", [](const sessions::signed_in& s) -> const sessions::signed_in& { return s; },
+               workspace_session(tokens), "For the workspace"));
+
+inline constexpr auto refreshed =
+    extend(tokens, field(
+                       "data", [](const sessions::signed_in& s) -> const sessions::signed_in& { return s; }, tokens,
+                       "For the workspace"));
 inline constexpr auto mobile_session = signed_in_shape(mobile_tokens, mobile_account);
 
 inline constexpr auto itself = [](const auto& value) -> const auto& { return value; };

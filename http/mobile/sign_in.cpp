@@ -1,6 +1,7 @@
 #include "http/kernel/endpoint.hpp"
 #include "http/mobile/family.hpp"
 #include "http/mobile/shapes.hpp"
+#include "http/policy/cookies.hpp"
 
 namespace backstay::http::mobile {
 
@@ -40,7 +41,12 @@ constexpr shape registration{
     optional_field("expires_in", [](const accounts::registered& r) { return of_session(r, seconds_left); }),
     optional_field("tokens", &accounts::registered::session, tokens),
     field("is_new_user", [](const accounts::registered&) { return true; }),
+    optional_field("data", &accounts::registered::session, workspace_session(tokens), "For the workspace"),
 };
+
+void set_cookies_of_new(const accounts::registered& r, const exchange& x, response& out) {
+  if (r.session) set_session_cookies(*r.session, x, out);
+}
 
 constexpr shape mobile_registration{
     field("tokens", &accounts::registered::session, mobile_tokens),
@@ -65,6 +71,11 @@ void choose_welcome(register_account& m) {
 
 constexpr shape said_goodbye{
     field("message", [](const done&) { return std::string{"Successfully logged out"}; }),
+    field("ok", [](const done&) { return true; }),
+    field("logout_url", [](const done&) { return std::nullopt; }),
+    field("sso_logout_url", [](const done&) { return std::nullopt; }),
+    field(
+        "data", [](const done& d) { return d; }, shape{field("logged_out", [](const done&) { return true; })}),
 };
 
 constexpr shape code_sent{
@@ -94,7 +105,7 @@ constexpr std::tuple registration_endpoints{
         from_json_or_default("locale", &register_account::locale, length(1, 10)),
         from_json("tos_accepted", &register_account::tos_accepted),
         from_json("device", &register_account::device, device), refined_by(choose_welcome),
-        from_origin(&register_account::origin)),
+        decorated_by(set_cookies_of_new), from_origin(&register_account::origin)),
 
     post<register_account>(
         "/api/v1/mobile/auth/register", allow::anyone, bucket::mail, "Create an account from a phone",
@@ -107,7 +118,7 @@ constexpr std::tuple registration_endpoints{
           if (!m.email) fail_field("email", "Field required", "missing");
           if (!m.device) fail_field("device", "Field required", "missing");
         }),
-        from_origin(&register_account::origin)),
+        from_origin(&register_account::origin), decorated_by(set_cookies_of_new)),
 };
 
 constexpr std::tuple sign_in_endpoints{
@@ -120,7 +131,7 @@ constexpr std::tuple sign_in_endpoints{
         from_json("device", &sessions::sign_in::device, device),
         from_json_or_default("remember_me", &sessions::sign_in::remember, anything,
                              "Stay signed in for 30 days instead of 7"),
-        from_origin(&sessions::sign_in::origin)),
+        from_origin(&sessions::sign_in::origin), decorated_by(set_session_cookies)),
 
     post<sessions::sign_in>(
         "/api/v1/mobile/auth/login", allow::anyone, bucket::login, "Sign in from a phone", answers(200, mobile_session),
@@ -132,7 +143,7 @@ constexpr std::tuple sign_in_endpoints{
         from_json_or_default("remember_me", &sessions::sign_in::remember), refined_by(+[](sessions::sign_in& m) {
           if (!m.device) fail_field("device", "Field required", "missing");
         }),
-        from_origin(&sessions::sign_in::origin)),
+        from_origin(&sessions::sign_in::origin), decorated_by(set_session_cookies)),
 
     post<sessions::verify_code>(
         "/api/v1/auth/verify-otp", allow::anyone_better_signed_in, bucket::login,
@@ -141,7 +152,8 @@ constexpr std::tuple sign_in_endpoints{
         fails(403, "SIGN_IN_REQUIRED: the address is one that an account changes to"),
         fails(400, "OTP_INVALID, OTP_NOT_FOUND, OTP_EXPIRED or ALREADY_VERIFIED, with `attempts_remaining`"),
         fails(429, "OTP_EXHAUSTED"), from_json("email", &sessions::verify_code::email, length(3, 254)),
-        from_json("code", &sessions::verify_code::code, mailed_code), from_origin(&sessions::verify_code::origin)),
+        from_json("code", &sessions::verify_code::code, mailed_code), from_origin(&sessions::verify_code::origin),
+        decorated_by(set_session_cookies)),
 
     post<sessions::resend_code>("/api/v1/auth/resend-otp", allow::anyone, bucket::mail,
                                 "Mail a new code; the old one ends", answers(200, code_sent),
@@ -149,21 +161,27 @@ constexpr std::tuple sign_in_endpoints{
                                 from_json("email", &sessions::resend_code::email, length(3, 254))),
 
     post<sessions::refresh>("/api/v1/auth/refresh", allow::anyone, bucket::none, "Get a new pair of tokens",
-                            answers(200, tokens), fails(401, "Unknown, expired, revoked or already used"),
-                            from_json("refresh_token", &sessions::refresh::token, length(1, 1000)),
+                            answers(200, refreshed), fails(401, "Unknown, expired, revoked or already used"),
+                            from_json("refresh_token", &sessions::refresh::token, length(1, 1000),
+                                      "Without one, the session of the cookie is meant"),
+                            from_cookie(&sessions::refresh::session, "refresh_token"),
                             from_json("device_id", &sessions::refresh::device_id, length(36, 36)),
-                            from_origin(&sessions::refresh::origin)),
+                            from_origin(&sessions::refresh::origin), decorated_by(prolong_session_cookies)),
 
     post<sessions::refresh>("/api/v1/mobile/auth/refresh", allow::anyone, bucket::none, "Get a new pair of tokens",
                             answers(200, mobile_tokens), fails(401, "Unknown, expired, revoked or already used"),
                             from_json("refresh_token", &sessions::refresh::token, length(1, 1000)),
                             from_json("device_id", &sessions::refresh::device_id, length(36, 36)),
-                            from_origin(&sessions::refresh::origin)),
+                            from_origin(&sessions::refresh::origin), refined_by(+[](sessions::refresh& m) {
+                              if (!m.token) fail_field("refresh_token", "Field required", "missing");
+                            })),
 
     post<sessions::sign_out>("/api/v1/auth/logout", allow::anyone, bucket::none,
                              "Sign out; silent for an unknown token", answers(200, said_goodbye),
-                             from_json("refresh_token", &sessions::sign_out::token, length(0, 1000)),
-                             from_origin(&sessions::sign_out::origin)),
+                             from_json("refresh_token", &sessions::sign_out::token, length(0, 1000),
+                                       "Without one, the session of the cookie is meant"),
+                             from_cookie(&sessions::sign_out::session, "refresh_token"),
+                             from_origin(&sessions::sign_out::origin), decorated_by(delete_session_cookies)),
 
     post<sessions::sign_out>("/api/v1/mobile/auth/logout", allow::anyone, bucket::none,
                              "Sign out; silent for an unknown token", answers_nothing(204),

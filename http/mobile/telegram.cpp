@@ -3,6 +3,7 @@
 #include "http/mobile/family.hpp"
 #include "http/mobile/shapes.hpp"
 
+#include "http/policy/cookies.hpp"
 #include <algorithm>
 
 namespace backstay::http::mobile {
@@ -129,7 +130,7 @@ constexpr std::tuple endpoints{
     post<sign_in_by_widget>(
         "/api/v1/mobile/auth/telegram/callback", allow::anyone, bucket::login,
         "Sign in with what Telegram's login widget gave the app", answers(200, mobile_session),
-        fails(400, "INVALID_TELEGRAM_AUTH: Telegram did not sign it"),
+        decorated_by(set_session_cookies), fails(400, "INVALID_TELEGRAM_AUTH: Telegram did not sign it"),
         fails(401, "TELEGRAM_AUTH_EXPIRED: over a day old, or used before"),
         from_json("auth_data", &sign_in_by_widget::auth_data, length(1, 8192),
                   "Base64 of the widget's JSON: id, first_name, last_name, username, photo_url, auth_date, hash"),
@@ -138,6 +139,7 @@ constexpr std::tuple endpoints{
 
     post<sign_in_by_mini_app>("/api/v1/auth/telegram/miniapp", allow::anyone, bucket::login,
                               "Sign in with the initData of a Telegram Mini App", answers(200, session),
+                              decorated_by(set_session_cookies),
                               fails(401, "Telegram did not sign it, or it is over a day old"),
                               from_json("init_data", &sign_in_by_mini_app::init_data, length(1, 4096)),
                               refined_by(read_init_data), from_origin(&sign_in_by_mini_app::origin)),
@@ -150,11 +152,11 @@ constexpr std::tuple endpoints{
                             from_json("telegram_id", &create_login_link::telegram_id, between(1, INT64_MAX)),
                             from_origin(&create_login_link::origin)),
 
-    post<sign_in_by_login_link>("/api/v1/auth/telegram/bot-link", allow::anyone, bucket::login,
-                                "Sign in with the token of a link that the bot gave", answers(200, session),
-                                fails(401, "Unknown, used or expired, or its account is gone"),
-                                from_json("token", &sign_in_by_login_link::token, length(1, 200)),
-                                from_origin(&sign_in_by_login_link::origin)),
+    post<sign_in_by_login_link>(
+        "/api/v1/auth/telegram/bot-link", allow::anyone, bucket::login,
+        "Sign in with the token of a link that the bot gave", answers(200, session), decorated_by(set_session_cookies),
+        fails(401, "Unknown, used or expired, or its account is gone"),
+        from_json("token", &sign_in_by_login_link::token, length(1, 200)), from_origin(&sign_in_by_login_link::origin)),
 
     post<link_telegram>(
         "/api/v1/oauth/telegram/callback", allow::signed_in, bucket::general,

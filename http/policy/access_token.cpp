@@ -94,7 +94,7 @@ access_tokens::reading access_tokens::read(std::string_view token) {
   }
   auto& grant = entry->second;
   auto now = clock_->now();
-  if (grant.expires_at <= now) return {verdict::expired, {}};
+  if (grant.expires_at <= now) return {verdict::expired, grant};
   if (grant.issued_at > now + std::chrono::minutes{1}) return {};
   return {verdict::valid, grant};
 }

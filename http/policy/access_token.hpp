@@ -24,7 +24,7 @@ public:
   enum class verdict { valid, expired, broken };
   struct reading {
     access_tokens::verdict verdict = verdict::broken;
-    sessions::access_grant grant; ///< only with `valid`
+    sessions::access_grant grant; ///< not with `broken`
   };
   /// On the HTTP thread only: remembers tokens that it has verified.
   reading read(std::string_view token);

@@ -20,12 +20,22 @@ void session_cache::store(entry loaded, std::uint64_t generation) {
   entries_[loaded->session] = std::move(loaded);
 }
 
-void session_cache::mark_token_used(const session_id& session) {
+/// In a copy: answers under way may still read the old one.
+template <class Change>
+void session_cache::change(const session_id& session, Change how) {
   auto found = entries_.find(session);
   if (found == entries_.end()) return;
-  auto used = std::make_shared<sessions::session_view>(*found->second);
-  used->token_used = true;
-  found->second = std::move(used);
+  auto changed = std::make_shared<sessions::session_view>(*found->second);
+  how(*changed);
+  found->second = std::move(changed);
+}
+
+void session_cache::mark_token_used(const session_id& session) {
+  change(session, [](sessions::session_view& view) { view.token_used = true; });
+}
+
+void session_cache::mark_seen(const session_id& session, timestamp now) {
+  change(session, [&](sessions::session_view& view) { view.last_seen_at = now; });
 }
 
 void session_cache::forget(std::string_view what) {

@@ -27,6 +27,9 @@ public:
   /// The newest access token of the session has been seen.
   void mark_token_used(const session_id& session);
 
+  /// Somebody was seen in the session.
+  void mark_seen(const session_id& session, timestamp now);
+
   /// "session:<uuid>" or "account:<uuid>": what the channel `sessions` carries.
   void forget(std::string_view what);
   void set_deaf(bool deaf);
@@ -34,6 +37,8 @@ public:
   std::size_t size() const { return entries_.size(); }
 
 private:
+  template <class Change>
+  void change(const session_id& session, Change how);
   void drop(const session_id& session);
   void clear();
 

@@ -67,8 +67,7 @@ void hub::unsubscribe(socket_number number, live::topic topic) {
 }
 
 void hub::deliver(const account_id& account, const live::event& what) {
-  if (auto* goodbye = std::get_if<live::force_disconnect>(&what))
-    return disconnect(account, std::nullopt, goodbye->reason);
+  if (auto* goodbye = std::get_if<live::force_disconnect>(&what)) return disconnect(account, *goodbye);
   auto entry = by_account_.find(account);
   if (entry == by_account_.end()) return;
   frame_maker frame{what};
@@ -83,16 +82,16 @@ void hub::publish(live::topic topic, const live::event& what) {
     if (open.topics.count(topic) || (for_everyone && open.hears_everyone)) send(*open.socket, what, frame(open.encode));
 }
 
-void hub::disconnect(const account_id& account, const std::optional<session_id>& session, const std::string& reason) {
+void hub::disconnect(const account_id& account, const live::force_disconnect& what) {
   auto entry = by_account_.find(account);
   if (entry == by_account_.end()) return;
-  live::event goodbye = live::force_disconnect{reason};
+  live::event goodbye = what;
   frame_maker frame{goodbye};
   for (auto number : entry->second) {
     auto& open = sockets_.at(number);
-    if (session && open.of_session != *session) continue;
+    if (what.only ? open.of_session != *what.only : what.except && open.of_session == *what.except) continue;
     open.socket->send(frame(open.encode));
-    open.socket->close(close_code::policy_violation, reason);
+    open.socket->close(close_code::policy_violation, what.reason);
   }
 }
 
@@ -120,9 +119,6 @@ live::hub_actor::behavior_type behave(live::hub_actor::stateful_pointer<hub_stat
         return on_http_thread([sockets, m] { sockets->deliver(m.event.account, m.event.what); });
       }),
       on([=](const live::publish& m) { return on_http_thread([sockets, m] { sockets->publish(m.topic, m.what); }); }),
-      on([=](const live::disconnect& m) {
-        return on_http_thread([sockets, m] { sockets->disconnect(m.account, m.session, m.reason); });
-      }),
   };
 }
 

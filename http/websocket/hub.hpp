@@ -31,18 +31,17 @@ public:
   void subscribe(socket_number socket, live::topic topic);
   void unsubscribe(socket_number socket, live::topic topic);
 
-  /// A `force_disconnect` also closes the sockets.
+  /// `live::force_disconnect` is told to the sockets that it is about, and closes them.
   void deliver(const account_id& account, const live::event& what);
   void publish(live::topic topic, const live::event& what);
-
-  /// Tells the sockets of the session (or of the whole account) why, and closes them.
-  void disconnect(const account_id& account, const std::optional<session_id>& session, const std::string& reason);
 
   /// At shutdown: 1001 to everybody.
   void close_all();
   std::size_t size() const { return sockets_.size(); }
 
 private:
+  void disconnect(const account_id& account, const live::force_disconnect& what);
+
   struct open_socket {
     std::shared_ptr<session> socket;
     account_id account;

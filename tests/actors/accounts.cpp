@@ -15,6 +15,7 @@ namespace {
 
 struct scripted_hashing {
   int jobs = 0;
+  bool matches = false;
   fault refusal{.code = ec::none};
 };
 
@@ -22,7 +23,14 @@ hashing::hashing_actor::behavior_type hasher_of(std::shared_ptr<scripted_hashing
   return {[play](const hashing::password_job& job) -> caf::result<hashing::verdict> {
     ++play->jobs;
     if (play->refusal.code != ec::none) return to_error(play->refusal);
-    return hashing::verdict{.hash = "hash of " + job.password.reveal()};
+    return hashing::verdict{.hash = "hash of " + job.password.reveal(), .matches = play->matches};
+  }};
+}
+
+imaging::imaging_actor::behavior_type engraver() {
+  return {[](const imaging::picture_job& job) -> caf::result<imaging::picture> {
+    if (job.file == "nonsense") return to_error({.code = ec::refused, .name = "INVALID_IMAGE"});
+    return imaging::picture{"png of " + job.file};
   }};
 }
 
@@ -30,14 +38,27 @@ struct fixture : scene {
   accounts_actor start(bool registration_enabled = true) {
     auto terms = std::make_shared<const sessions::store::terms>(
         sessions::store::terms{.keys = keyring{{secret{std::string(32, 'k')}}}});
-    return on_stage(
-        sys.spawn(accounts::accounts, context,
-                  accounts_dependencies{on_stage(sys.spawn(hasher_of, hashing)), terms, registration_enabled,
-                                        [this](const std::string& what) { dropped.push_back(what); }}));
+    accounts_dependencies with{.hashing = on_stage(sys.spawn(hasher_of, hashing)),
+                               .terms = terms,
+                               .registration_enabled = registration_enabled,
+                               .invalidate = [this](const std::string& what) { invalidated.push_back(what); },
+                               .imaging = on_stage(sys.spawn(engraver))};
+    return on_stage(accounts_actor{sys.spawn(accounts::accounts, context, with)});
+  }
+  void guess_taken() {
+    database.returns(outcome<sessions::store::attempt>{
+        sessions::store::attempt{"key", accounts::store::credential{bobs, "hash", true}}});
+  }
+  change_password new_password() {
+    return {.caller = {bobs, session_id::random()},
+            .current_password = secret{"old"},
+            .new_password = secret{"blue7mountain"}};
   }
 
+  account_id bobs = account_id::random();
+  std::vector<std::string> invalidated; ///< in this node's cache
+
   std::shared_ptr<scripted_hashing> hashing = std::make_shared<scripted_hashing>();
-  std::vector<std::string> dropped; ///< from this node's cache
 };
 
 register_account bob() {
@@ -190,6 +211,36 @@ CAF_TEST(nobody locks himself) {
   CAF_CHECK(refusal_to_lock({.actor = role::support, .subject = role::viewer})->code == ec::forbidden);
 }
 
+CAF_TEST(a changed password has two kinds of characters besides) {
+  auto complaint = [](const std::string& password) -> std::string {
+    try {
+      check_new_password(secret{password}, "bobby@example.org");
+    } catch (const fault_error& error) {
+      CAF_CHECK(error.what_failed.code == ec::refused);
+      for (auto& each : error.what_failed.problems)
+        CAF_CHECK(each.location == (std::vector<std::string>{"body", "new_password"}));
+      return error.what_failed.message;
+    }
+    return "none";
+  };
+  for (auto good : {"blue7mountain", "correct-horse", "1234-5678-90", "ключ-от-дома"})
+    CAF_CHECK_EQUAL(complaint(good), "none");
+  for (auto bad : {"bluemountain", "5823904716", "!!!!!!!!!?"})
+    CAF_CHECK_EQUAL(complaint(bad), "The new password must have two of letters, digits and special characters");
+  CAF_CHECK_EQUAL(complaint("bobby"), "The new password must have at least 8 characters, must not contain the name in "
+                                      "the e-mail address, must have two of letters, digits and special characters");
+}
+
+CAF_TEST(the strength of a password is told with what would better it) {
+  auto strength = [](const std::string& password) { return judge(secret{password}).strength; };
+  CAF_CHECK(strength("blue7mountain!") == password_strength::strong);
+  CAF_CHECK(strength("blue7mountain") == password_strength::medium);
+  CAF_CHECK(strength("bluemountainsandrivers") == password_strength::medium);
+  CAF_CHECK(strength("blue7mt!") == password_strength::weak);
+  CAF_CHECK_EQUAL(judge(secret{"blue7mountain!"}).warnings.size(), 0u);
+  CAF_CHECK_EQUAL(judge(secret{"blue7mt"}).warnings.size(), 2u);
+}
+
 CAF_TEST_FIXTURE_SCOPE(accounts_tests, fixture)
 
 CAF_TEST(a registration is admitted and hashed and stored) {
@@ -257,8 +308,8 @@ CAF_TEST(what operators do drops the account from the cache before they are answ
   CAF_CHECK_EQUAL(answer_of(actor, lock_account{.account = id}).lock_reason.value_or(""), "spam");
   database.returns(outcome<sessions_ended>{sessions_ended{2}});
   CAF_CHECK_EQUAL(answer_of(actor, end_sessions{.account = id}).count, 2);
-  CAF_CHECK_EQUAL(dropped.size(), 2u);
-  CAF_CHECK(dropped == std::vector<std::string>(2, "account:" + to_string(id)));
+  CAF_CHECK_EQUAL(invalidated.size(), 2u);
+  CAF_CHECK(invalidated == std::vector<std::string>(2, "account:" + to_string(id)));
 }
 
 CAF_TEST(what operators are refused drops nothing) {
@@ -271,7 +322,61 @@ CAF_TEST(what operators are refused drops nothing) {
   CAF_CHECK(fault_of(actor, get_account_details{}).code == ec::not_found);
   database.fails(ec::unavailable);
   CAF_CHECK(fault_of(actor, list_accounts{}).code == ec::unavailable);
-  CAF_CHECK(dropped.empty());
+  CAF_CHECK(invalidated.empty());
+}
+
+// ---- passwords and pictures
+
+CAF_TEST(a new password takes a guess and two hashings and drops the account from the cache) {
+  guess_taken();
+  hashing->matches = true;
+  database.returns(password_changed{password_strength::strong, {}});
+  CAF_CHECK(answer_of(start(), new_password()).strength == password_strength::strong);
+  CAF_CHECK_EQUAL(hashing->jobs, 2);
+  CAF_CHECK(invalidated == std::vector<std::string>{"account:" + to_string(bobs)});
+}
+
+CAF_TEST(a wrong present password is refused and stays counted) {
+  guess_taken();
+  auto refusal = fault_of(start(), new_password());
+  CAF_CHECK(refusal.code == ec::refused); // never 401: phones would sign out
+  CAF_CHECK_EQUAL(refusal.name, "WRONG_PASSWORD");
+  CAF_CHECK_EQUAL(*database.asked, 1);
+  CAF_CHECK(invalidated.empty());
+}
+
+CAF_TEST(a guess that nobody checked is given back) {
+  guess_taken();
+  hashing->refusal = {.code = ec::overloaded};
+  database.returns(done{});
+  CAF_CHECK(fault_of(start(), new_password()).code == ec::overloaded);
+  CAF_CHECK_EQUAL(*database.asked, 2);
+}
+
+CAF_TEST(too many guesses are locked out before anything is hashed) {
+  database.returns(outcome<sessions::store::attempt>{sessions::locked_out(std::chrono::seconds{30})});
+  auto refusal = fault_of(start(), new_password());
+  CAF_CHECK(refusal.code == ec::locked && refusal.retry_after.count() == 30);
+  CAF_CHECK_EQUAL(hashing->jobs, 0);
+}
+
+CAF_TEST(a failing database changes no password) {
+  for (auto code : {ec::unavailable, ec::timeout, ec::in_doubt}) {
+    guess_taken();
+    hashing->matches = true;
+    database.fails(code);
+    CAF_CHECK(fault_of(start(), new_password()).code == code);
+  }
+  CAF_CHECK(invalidated.empty());
+}
+
+CAF_TEST(a profile with a picture waits for its engraving) {
+  database.returns(profile{{.login = "bob"}, {}});
+  CAF_CHECK_EQUAL(answer_of(start(), update_profile{.caller = {bobs, {}}, .picture = "picture"}).account.login, "bob");
+  CAF_CHECK_EQUAL(invalidated.size(), 1u);
+  auto refusal = fault_of(start(), update_profile{.caller = {bobs, {}}, .picture = "nonsense"});
+  CAF_CHECK_EQUAL(refusal.name, "INVALID_IMAGE");
+  CAF_CHECK_EQUAL(*database.asked, 1);
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -49,8 +49,7 @@ struct fixture : test_coordinator_fixture<> {
                 CAF_CHECK(m.topic == live::topic::servers);
                 told.push_back(std::get<live::server_status_changed>(m.what));
                 return done{};
-              },
-              [](const live::disconnect&) { return done{}; }};
+              }};
     });
     auto subscriptions = sys.spawn([this]() -> subscriptions::subscriptions_actor::behavior_type {
       return {[](const subscriptions::list_plans&) { return subscriptions::plan_list{}; },

@@ -173,6 +173,34 @@ CAF_TEST(signing out drops the session from the cache) {
   CAF_CHECK_EQUAL(invalidated.at(0), "session:" + to_string(session));
 }
 
+CAF_TEST(without a token the session of the cookie is meant) {
+  database.returns(outcome<signed_in>{session_of_bob()});
+  CAF_CHECK_EQUAL(answer_of(actor, refresh{.session = session}).account.login, "bob");
+  database.returns(done{});
+  answer_of(actor, sign_out{.token = secret{}, .session = session});
+  CAF_CHECK(invalidated == std::vector<std::string>(2, "session:" + to_string(session)));
+}
+
+CAF_TEST(a token that is not ours is not made good by a cookie) {
+  secret foreign = make_refresh_token(other_keys, session, 1);
+  CAF_CHECK(fault_of(actor, refresh{.token = foreign, .session = session}).code == ec::unauthenticated);
+  CAF_CHECK(fault_of(actor, refresh{}).code == ec::unauthenticated);
+  answer_of(actor, sign_out{.token = foreign, .session = session});
+  CAF_CHECK_EQUAL(*database.asked, 0);
+}
+
+CAF_TEST(a revoked session is dropped from the cache) {
+  database.returns(done{});
+  answer_of(actor, revoke_session{.caller = {account, session_id::random()}, .session = session});
+  CAF_CHECK(invalidated == std::vector<std::string>{"session:" + to_string(session)});
+}
+
+CAF_TEST(a session token is asked for) {
+  CAF_CHECK_EQUAL(fault_of(actor, exchange_session_token{}).name, "TOKEN_MISSING");
+  CAF_CHECK_EQUAL(fault_of(actor, exchange_session_token{.token = secret{}}).name, "TOKEN_MISSING");
+  CAF_CHECK_EQUAL(*database.asked, 0);
+}
+
 CAF_TEST(a verified code drops the account from the cache) {
   database.returns(outcome<signed_in>{session_of_bob()});
   answer_of(actor, verify_code{.email = "bob@example.org", .code = secret{"123456"}});
@@ -202,6 +230,13 @@ CAF_TEST(failures of the database are told as they are) {
     CAF_CHECK(fails(sign_out{.token = token}));
     CAF_CHECK(fails(get_session{}));
     CAF_CHECK(fails(confirm_token{}));
+    CAF_CHECK(fails(refresh{.session = session}));
+    CAF_CHECK(fails(sign_out{.session = session}));
+    CAF_CHECK(fails(note_seen{}));
+    CAF_CHECK(fails(list_sessions{}));
+    CAF_CHECK(fails(revoke_session{}));
+    CAF_CHECK(fails(create_session_token{}));
+    CAF_CHECK(fails(exchange_session_token{.token = secret{"x"}}));
     CAF_CHECK(fails(create_ticket{}));
     CAF_CHECK(fails(redeem_ticket{}));
     account_found();

@@ -143,6 +143,7 @@ struct house : test_coordinator_fixture<> {
     made.account.login = "ann";
     made.account.role = who;
     made.token_id = "token-1";
+    made.last_seen_at = clock->now();
     made.expires_at = clock->now() + std::chrono::hours{24};
     known_sessions[made.session] = made;
     return made;
@@ -165,6 +166,7 @@ struct house : test_coordinator_fixture<> {
   std::optional<ec> sessions_fail_with;
   int session_loads = 0;
   std::vector<std::string> confirmed_tokens;
+  std::vector<session_id> seen;
 
   std::function<caf::result<idempotency::claimed>(const idempotency::claim_key&)> on_claim =
       [](const idempotency::claim_key&) {
@@ -198,6 +200,14 @@ private:
             confirmed_tokens.push_back(m.token_id);
             return done{};
           },
+          [this](const sessions::note_seen& m) {
+            seen.push_back(m.session);
+            return done{};
+          },
+          [=](const sessions::list_sessions& m) -> caf::result<sessions::session_list> { return unused(m); },
+          [=](const sessions::revoke_session& m) -> caf::result<done> { return unused(m); },
+          [=](const sessions::create_session_token& m) -> caf::result<sessions::session_token> { return unused(m); },
+          [=](const sessions::exchange_session_token& m) -> caf::result<sessions::signed_in> { return unused(m); },
           [=](const sessions::create_ticket& m) -> caf::result<sessions::ticket> { return unused(m); },
           [=](const sessions::redeem_ticket& m) -> caf::result<sessions::session_view> { return unused(m); },
       };

@@ -93,19 +93,27 @@ CAF_TEST(an account is told why and cut off) {
   auto account = account_id::random();
   auto &one = enter(make_session(account), encode), &two = enter(make_session(account), encode_otherwise),
        &stranger = enter(make_session(), encode);
-  sockets->disconnect(account, {}, "suspended");
+  sockets->deliver(account, live::force_disconnect{"suspended"});
   CAF_CHECK_EQUAL(heard_by(one), (findings{"text:goodbye suspended", "close:1008:suspended"}));
   CAF_CHECK_EQUAL(heard_by(two), (findings{"text:otherwise goodbye suspended", "close:1008:suspended"}));
   CAF_CHECK_EQUAL(heard_by(stranger), findings{});
-  sockets->disconnect(account_id::random(), {}, "nobody");
+  sockets->deliver(account_id::random(), live::force_disconnect{"nobody"});
 }
 
 CAF_TEST(one session may be cut off alone) {
   auto account = account_id::random();
   auto &one = enter(make_session(account), encode), &two = enter(make_session(account), encode);
-  sockets->disconnect(account, one.who.session, "signed out");
+  sockets->deliver(account, live::force_disconnect{"signed out", one.who.session});
   CAF_CHECK_EQUAL(heard_by(one), (findings{"text:goodbye signed out", "close:1008:signed out"}));
   CAF_CHECK_EQUAL(heard_by(two), findings{});
+}
+
+CAF_TEST(all sessions but one may be cut off) {
+  auto account = account_id::random();
+  auto &one = enter(make_session(account), encode), &two = enter(make_session(account), encode);
+  sockets->deliver(account, live::force_disconnect{"password changed", std::nullopt, one.who.session});
+  CAF_CHECK_EQUAL(heard_by(one), findings{});
+  CAF_CHECK_EQUAL(heard_by(two), (findings{"text:goodbye password changed", "close:1008:password changed"}));
 }
 
 CAF_TEST(who has gone is forgotten) {
@@ -156,7 +164,7 @@ CAF_TEST(the actor takes events to the thread of the sockets in their order) {
   auto& one = enter(make_session(), encode, true, true);
   tell(live::deliver_to_account{{1, one.who.account.id, other}});
   tell(live::publish{live::topic::servers, users(node_id::random(), 4)});
-  tell(live::disconnect{one.who.account.id, {}, "bye"});
+  tell(live::deliver_to_account{{2, one.who.account.id, live::force_disconnect{"bye"}}});
   one.peer.poll();
   CAF_CHECK_EQUAL(one.peer.received, ""); // nothing moves before that thread turns to it
   CAF_CHECK_EQUAL(heard_by(one), (findings{"text:other", "text:users 4", "text:goodbye bye", "close:1008:bye"}));
