@@ -410,7 +410,7 @@ outcome<attempt> take_guess(transaction& tx, const terms& terms, const change_pa
   attempt taken{budgets::guesses_of(whose->id, "session:" + to_string(command.caller.session))};
   if (auto wait = budgets::store::take(tx, taken.key, terms.guesses, now); wait.count() > 0)
     return sessions::locked_out(wait);
-  taken.credential = {whose->id, store::password_hash_of(tx, whose->id), whose->is_active};
+  taken.credential = store::credential{whose->id, store::password_hash_of(tx, whose->id), whose->is_active};
   return taken;
 }
 
@@ -458,8 +458,8 @@ void check_present(self_pointer self, const change_password& command, const atte
                    promise<password_changed> answer) {
   auto hash_new = [=](const hashing::verdict& present) mutable {
     if (!present.matches)
-      return answer.deliver(
-          to_error({.code = ec::refused, .message = "Current password is incorrect", .name = "WRONG_PASSWORD"}));
+      return void(answer.deliver(
+          to_error({.code = ec::refused, .message = "Current password is incorrect", .name = "WRONG_PASSWORD"})));
     ask(self, self->state.with.hashing, caf::infinite, hashing::password_job{.password = command.new_password}, answer,
         [=](hashing::verdict& made) { keep_password(self, command, taken, made.hash, answer); });
   };

@@ -113,7 +113,7 @@ std::vector<problem> password_problems(const secret& password, const std::string
 }
 
 void check_new_password(const secret& password, const std::string& email) {
-  auto problems = password_problems(password, email, false);
+  auto problems = password_problems(password, email, strength::common);
   if (kinds_in(password.reveal()) < 2)
     problems.push_back(in_body("password", "must have two of letters, digits and special characters"));
   if (problems.empty()) return;

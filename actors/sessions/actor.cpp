@@ -38,7 +38,7 @@ void open_session(self_pointer self, const sign_in& how, const store::attempt& c
 /// same.
 void record_failed(self_pointer self, const sign_in& how, const store::attempt& attempt) {
   auto account = attempt.credential ? std::optional{attempt.credential->account} : std::nullopt;
-  run_aside(self, "recording a failed sign-in",
+  run_aside(self, self->state.context.database, "recording a failed sign-in",
             [account, from = how.origin, now = self->state.context.now()](transaction& tx) {
               store::record_failed(tx, account, "password", from, now);
             });

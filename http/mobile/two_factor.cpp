@@ -2,6 +2,7 @@
 #include "http/mobile/family.hpp"
 #include "http/mobile/shapes.hpp"
 
+#include "http/policy/cookies.hpp"
 #include <algorithm>
 
 namespace backstay::http::mobile {
@@ -71,6 +72,10 @@ constexpr auto validated_form = std::apply(
     },
     fields_of(&validated::session, session).fields);
 
+constexpr auto set_cookies = [](const validated& done, const exchange& x, response& out) {
+  if (done.session) set_session_cookies(*done.session, x, out);
+};
+
 constexpr shape disabled_form{
     field("status", [](const done&) { return status::disabled; }),
     field(
@@ -108,7 +113,7 @@ constexpr std::tuple endpoints{
                    "Finish a sign-in with its `tfa_token` as bearer; or, signed in, ask whether a code is good",
                    answers(200, validated_form, "Tokens only when a sign-in was finished"),
                    fails(400, "Wrong code, in a sign-in"), fails(401, "No sign-in waits under this token any more"),
-                   from_bearer(&validate::bearer), from_session(&validate::caller),
+                   decorated_by(set_cookies), from_bearer(&validate::bearer), from_session(&validate::caller),
                    from_json("code", &validate::code, code), from_origin(&validate::origin)),
 
     del<disable>("/api/v1/2fa/disable", allow::signed_in, bucket::general, "Turn the second factor off",

@@ -156,6 +156,13 @@ inline tcp::socket connect_pair(client& peer) {
 
 /// A hub and those who hear it.
 struct hub_fixture : network {
+  /// A socket holds itself as long as it is open.
+  ~hub_fixture() {
+    sockets->close_all();
+    for (auto& each : visitors) each.peer.socket.close();
+    run_for(20ms);
+  }
+
   struct visitor {
     visitor(network& net, sessions::session_view who) : peer(net), who(std::move(who)) {}
     client peer;

@@ -500,7 +500,9 @@ CAF_TEST(a payment is created and checked and seen by its owner only) {
   CAF_CHECK(code_of_answer(node, stranger) == ec::none);
   CAF_CHECK(code_of_answer(node, get_payment{request().caller, "\xff"}) == ec::not_found);
   list_payments list{request().caller};
-  CAF_CHECK_EQUAL(ask(node, list)->total, 1);
+  auto listed = ask(node, list);
+  CAF_REQUIRE(listed);
+  CAF_CHECK_EQUAL(listed->total, 1);
   list_payments foreign{{add_account("eve")}, alice};
   CAF_CHECK(code_of_answer(node, foreign) == ec::not_found);
 }
