@@ -1,8 +1,9 @@
+#include "persistence/device_credentials.hpp"
+
 #include "actors/audit/store.hpp"
 #include "actors/kernel/crypto.hpp"
 #include "actors/proofs/store.hpp"
 #include "actors/sessions/store.hpp"
-#include "persistence/transaction.hpp"
 
 namespace backstay::sessions::store {
 
@@ -26,13 +27,18 @@ void check_key(const std::string& public_key) {
     fail_field("public_key", "Input should be a P-256 key: SubjectPublicKeyInfo in base64");
 }
 
+/// Locks the session; it must be open, and no other device's.
+void check_session(transaction& tx, const session_id& session, const std::string& device_id) {
+  auto open = tx.first("SELECT device_id FROM sessions WHERE id = $1::uuid AND revoked_at IS NULL FOR UPDATE", session);
+  if (!open) fail(ec::unauthenticated);
+  if (get<std::optional<std::string>>((*open)[0]).value_or(device_id) != device_id)
+    fail_field("device_id", "This session is another device's");
+}
+
 /// The session is its device's from now on, so that ending it ends what the device keeps.
-void bind_session(transaction& tx, const session_id& session, const std::string& device_id) {
-  auto bound = tx.first("UPDATE sessions SET device_id = coalesce(device_id, $2) WHERE id = $1::uuid "
-                        "AND revoked_at IS NULL RETURNING device_id",
-                        session, device_id);
-  if (!bound) fail(ec::unauthenticated);
-  if (get<std::string>((*bound)[0]) != device_id) fail_field("device_id", "This session is another device's");
+void bind_session(transaction& tx, const caller& who, const std::string& device_id, timestamp now) {
+  note_device(tx, who.account, device_id, now);
+  tx.run("UPDATE sessions SET device_id = $2 WHERE id = $1::uuid AND device_id IS NULL", who.session, device_id);
 }
 
 struct credential {
@@ -78,11 +84,19 @@ bool note_use(transaction& tx, const credential_id& id, timestamp now) {
 
 } // namespace
 
+// Killed right after the commit: only the note stands.
+void note_device(transaction& tx, const account_id& account, const std::string& device_id, timestamp now) {
+  tx.run("INSERT INTO devices (account, device_id, platform_id, os_version, app_version, device_model, registered_at, "
+         "last_active_at) VALUES ($1::uuid, $2, '', '', '', '', $3, $3) "
+         "ON CONFLICT (account, device_id) DO UPDATE SET last_active_at = excluded.last_active_at",
+         account, device_id, now);
+}
+
 // Killed right after the commit, the answer is lost: nobody knows this token, and the next one takes its place.
 device_enrolled enroll_device(transaction& tx, const terms& terms, const sessions::enroll_device& command,
                               timestamp now) {
   if (command.public_key) check_key(*command.public_key);
-  bind_session(tx, command.caller.session, command.device_id);
+  check_session(tx, command.caller.session, command.device_id);
   device_enrolled made{credential_id::random(), proofs::store::make_secret(), now + device_credential_lifetime};
   tx.run("INSERT INTO device_credentials (id, account, device_id, token_hash, public_key, created_at, last_used_at) "
          "VALUES ($1::uuid, $2::uuid, $3, $4, $5, $6, $6) ON CONFLICT (account, device_id) DO UPDATE SET "
@@ -90,6 +104,7 @@ device_enrolled enroll_device(transaction& tx, const terms& terms, const session
          "created_at = excluded.created_at, last_used_at = excluded.last_used_at",
          made.credential, command.caller.account, command.device_id, hashes_of(terms.keys, made.token).front(),
          command.public_key, now);
+  bind_session(tx, command.caller, command.device_id, now);
   audit::store::record(tx,
                        {.action = "auth.biometric.enroll",
                         .actor = command.caller.account,

@@ -11,6 +11,7 @@
 #include "actors/sessions/devices.hpp"
 #include "config/log.hpp"
 #include "persistence/accounts.hpp"
+#include "persistence/device_credentials.hpp"
 #include "persistence/devices.hpp"
 #include "persistence/transaction.hpp"
 
@@ -165,6 +166,8 @@ signed_in open_session(transaction& tx, const terms& terms, const opening& what,
   if (what.device) {
     session.device_id = what.device->device_id;
     keep_device(tx, what.account.id, *what.device, now);
+  } else if (what.device_id) {
+    note_device(tx, what.account.id, *what.device_id, now);
   }
   auto token = make_refresh_token(terms.keys, session.id, session.rotation.generation);
   tx.run("INSERT INTO sessions (id, account, device_id, address, user_agent, is_remembered, generation, refresh_hash, "

@@ -38,7 +38,7 @@ struct reauthenticated {
 };
 
 /// The password again, for what a stolen session alone must not do. Errors: `refused` named INVALID_PASSWORD or
-/// NO_PASSWORD; `locked`; `overloaded`.
+/// NO_PASSWORD; `locked`; `too_many` or `overloaded` when the server has no time for it.
 struct reauthenticate {
   using reply = reauthenticated;
   backstay::caller caller;
@@ -91,7 +91,7 @@ struct validate {
 
 /// Turns it off, with a code and the password, or without the password soon after signing in or re-authenticating.
 /// Errors: `refused` named TWO_FACTOR_NOT_ENABLED, NO_PASSWORD, INVALID_PASSWORD or INVALID_CODE; `forbidden` named
-/// REAUTHENTICATION_REQUIRED; `locked`; `overloaded`.
+/// REAUTHENTICATION_REQUIRED; `locked`; `too_many` or `overloaded` when the server has no time for it.
 struct disable {
   using reply = done;
   backstay::caller caller;

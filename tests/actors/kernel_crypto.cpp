@@ -77,3 +77,39 @@ CAF_TEST(equal compares all bytes) {
   CAF_CHECK(!crypto::equal("a\0b"s, "a\0c"s));
   CAF_CHECK(!crypto::equal("abc", "abcd"));
 }
+
+CAF_TEST(base64 of the vectors of RFC 4648) {
+  const std::vector<std::pair<std::string, std::string>> vectors{
+      {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"\xfb\xff", "+/8="}};
+  for (auto& [data, text] : vectors) {
+    CAF_CHECK_EQUAL(crypto::to_base64(data), text);
+    CAF_CHECK(crypto::from_base64(text) == data);
+  }
+  for (auto wrong : {"Zg", "Zg=", "Zm9v!", "-_8=", "Zm9v\n"}) CAF_CHECK(!crypto::from_base64(wrong));
+}
+
+CAF_TEST(P 256 signatures of the vectors of RFC 6979) {
+  auto bytes = [](const std::string& hex) {
+    std::string data;
+    for (std::size_t i = 0; i < hex.size(); i += 2) data += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
+    return data;
+  };
+  // A.2.5 with SHA-256, key and signatures wrapped in DER by hand.
+  const auto key = bytes("3059301306072a8648ce3d020106082a8648ce3d030107034200"
+                         "0460fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6"
+                         "7903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299");
+  const auto of_sample = bytes("3046022100efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"
+                               "022100f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8");
+  const auto of_test = bytes("3045022100f1abb023518351cd71d881567b1ea663ed3efcf6c5132b354f28d3b0b7d38367"
+                             "0220019f4113742a2b14bd25926b49c649155f267e60d3814b4c0cc84250e46f0083");
+  CAF_CHECK(crypto::is_p256_key(key));
+  CAF_CHECK(crypto::verifies_p256(key, "sample", of_sample) && crypto::verifies_p256(key, "test", of_test));
+  CAF_CHECK(!crypto::verifies_p256(key, "sample", of_test) && !crypto::verifies_p256(key, "sample", ""));
+  CAF_CHECK(!crypto::verifies_p256(key, "sample", of_sample.substr(1)));
+  auto off_the_curve = key;
+  off_the_curve.back() ^= 1;
+  for (auto& wrong : {off_the_curve, key + "x", key.substr(1), std::string{}}) {
+    CAF_CHECK(!crypto::is_p256_key(wrong));
+    CAF_CHECK(!crypto::verifies_p256(wrong, "sample", of_sample));
+  }
+}

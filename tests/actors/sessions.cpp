@@ -217,6 +217,13 @@ CAF_TEST(a wrong code tells how many tries are left) {
   CAF_CHECK(invalidated.empty());
 }
 
+CAF_TEST(what a device shows is judged by the database) {
+  database.returns(outcome<signed_in>{unknown_device()});
+  CAF_CHECK(fault_of(actor, sign_in_by_device{}) == unknown_device());
+  database.returns(outcome<signed_in>{session_of_bob()});
+  CAF_CHECK_EQUAL(answer_of(actor, sign_in_by_device{}).account.login, "bob");
+}
+
 CAF_TEST(failures of the database are told as they are) {
   for (auto code : {ec::unavailable, ec::overloaded, ec::timeout, ec::in_doubt}) {
     auto fails = [&](auto message) {
@@ -239,6 +246,9 @@ CAF_TEST(failures of the database are told as they are) {
     CAF_CHECK(fails(exchange_session_token{.token = secret{"x"}}));
     CAF_CHECK(fails(create_ticket{}));
     CAF_CHECK(fails(redeem_ticket{}));
+    CAF_CHECK(fails(enroll_device{}));
+    CAF_CHECK(fails(challenge_device{}));
+    CAF_CHECK(fails(sign_in_by_device{}));
     account_found();
     CAF_CHECK(fails(attempt()));
   }

@@ -68,7 +68,7 @@ CAF_TEST(codes of the vectors of RFC 6238) {
                                                                   {2'000'000'000, "279037"},
                                                                   {20'000'000'000, "353130"}};
   for (auto& [seconds, code] : vectors) {
-    CAF_CHECK_EQUAL(code_at(reference, seconds / 30).reveal(), code);
+    CAF_CHECK(code_at(reference, seconds / 30) == secret{code});
     CAF_CHECK_EQUAL(step_of(reference, secret{code}, at(seconds)).value_or(-1), seconds / 30);
   }
 }
@@ -99,9 +99,9 @@ CAF_TEST(shared secrets are random and fit authenticator apps) {
 }
 
 CAF_TEST(a key URI escapes what would end its parts) {
-  CAF_CHECK_EQUAL(key_uri(reference, "Ship & Co", "a+b/ü@example.com").reveal(),
-                  "otpauth://totp/Ship%20%26%20Co:a%2Bb%2F%C3%BC%40example.com?secret=" + reference.reveal() +
-                      "&issuer=Ship%20%26%20Co&algorithm=SHA1&digits=6&period=30");
+  auto uri = key_uri(reference, "Ship & Co", "a+b/ü@example.com");
+  CAF_CHECK_EQUAL(uri.reveal(), "otpauth://totp/Ship%20%26%20Co:a%2Bb%2F%C3%BC%40example.com?secret=" +
+                                    reference.reveal() + "&issuer=Ship%20%26%20Co&algorithm=SHA1&digits=6&period=30");
 }
 
 CAF_TEST(recovery codes are read in any case) {

@@ -211,6 +211,8 @@ CAF_TEST(text must have its shape) {
                                "mail.url=https://",
                                "mail.url=https://a.b:99999",
                                "mail.from=nobody",
+                               "two_factor.issuer=",
+                               "two_factor.issuer=Ship: yard",
                                "mail.from=Name <a@b> ",
                                "mail.key=two words",
                                "database.url=mysql://x",

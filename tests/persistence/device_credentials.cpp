@@ -104,6 +104,23 @@ CAF_TEST(a token signs its device in until it was not used for 180 days) {
   }));
 }
 
+CAF_TEST(a device that describes itself stays described) {
+  sessions::device phone{.device_id = "phone", .os_version = "14"};
+  auto session = commit([&](transaction& tx) {
+    store::opening what{.account = *accounts::store::find(tx, alice), .device = phone};
+    return store::open(tx, terms, what, moment(0));
+  });
+  CAF_CHECK(signs_in(enroll(session).token, 60));
+  enroll(open(), {}, "tablet");
+  commit([&](transaction& tx) {
+    auto rows = tx.run("SELECT * FROM devices ORDER BY device_id");
+    CAF_REQUIRE_EQUAL(rows.size(), 2u);
+    CAF_CHECK_EQUAL(sql::get<std::string>(rows[0]["os_version"]), "14");
+    CAF_CHECK(sql::get<timestamp>(rows[0]["last_active_at"]) == moment(60));
+    CAF_CHECK(rows[1]["platform"].is_null());
+  });
+}
+
 CAF_TEST(the token is not in the database) {
   auto made = enroll(open());
   auto kept = commit([&](transaction& tx) {
