@@ -2,7 +2,7 @@
 
 #include "actors/hashing/messages.hpp"
 #include "actors/kernel/context.hpp"
-#include "actors/kernel/token_buckets.hpp"
+#include "actors/kernel/minute_limits.hpp"
 #include "actors/sessions/messages.hpp"
 #include "actors/sessions/store.hpp"
 
@@ -31,7 +31,7 @@ struct sessions_state {
 
   domain_context context;
   sessions_dependencies with;
-  token_buckets refreshes;
+  minute_limits refreshes;
 };
 static_assert(!std::is_aggregate_v<sessions_state>);
 

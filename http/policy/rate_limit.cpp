@@ -21,7 +21,7 @@ std::size_t rate_limiter::per_minute(bucket which) const {
 }
 
 std::chrono::seconds rate_limiter::charge(bucket from, const std::string& who, clock::time_point now) {
-  return tokens_.take(std::to_string(static_cast<int>(from)) + who, per_minute(from), now);
+  return passed_.take(std::to_string(static_cast<int>(from)) + who, per_minute(from), now);
 }
 
 } // namespace backstay::http

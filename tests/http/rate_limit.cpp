@@ -2,6 +2,8 @@
 
 #include "http/policy/rate_limit.hpp"
 
+#include <vector>
+
 #include "caf/test/dsl.hpp"
 
 using namespace backstay::http;
@@ -27,13 +29,31 @@ struct fixture {
 
 CAF_TEST_FIXTURE_SCOPE(rate_limit_tests, fixture)
 
-CAF_TEST(a full budget may be spent at once and then one token each so often) {
+CAF_TEST(a full budget may be spent at once and not one more within that minute) {
   CAF_CHECK_EQUAL(charge(15), 10);
-  CAF_CHECK(wait() == 6s); // ten a minute
-  now += 5s;
+  CAF_CHECK(wait() == 61s);
+  now += 60s;
   CAF_CHECK(wait() == 1s);
   now += 1s;
-  CAF_CHECK_EQUAL(charge(2), 1);
+  CAF_CHECK_EQUAL(charge(15), 10);
+}
+
+CAF_TEST(in no minute more pass than the limit says) {
+  std::vector<rate_limiter::clock::time_point> passed;
+  unsigned dice = 7;
+  for (int i = 0; i < 20'000; ++i) {
+    now += std::chrono::milliseconds{(dice = dice * 1103515245 + 12345) % 2'000};
+    if (wait() == 0s) passed.push_back(now);
+  }
+  CAF_CHECK(passed.size() > 3'000u); // 20,000 s at ten a minute
+  for (std::size_t i = 10; i < passed.size(); ++i) CAF_REQUIRE(passed[i] - passed[i - 10] > 60s);
+}
+
+CAF_TEST(who stays below the limit is never refused) {
+  for (int i = 0; i < 1'000; ++i) {
+    CAF_REQUIRE(wait() == 0s);
+    now += 6'200ms;
+  }
 }
 
 CAF_TEST(waiting as long as told is long enough) {
@@ -48,7 +68,7 @@ CAF_TEST(waiting as long as told is long enough) {
 
 CAF_TEST(who was refused pays nothing for it) {
   charge(100);
-  now += 60s;
+  now += 61s;
   CAF_CHECK_EQUAL(charge(15), 10);
 }
 
@@ -80,7 +100,9 @@ CAF_TEST(forgetting the idle forgives nobody) {
   CAF_CHECK(wait() > 0s);
   now += 30s;
   for (int i = 0; i < 25'000; ++i) limiter.charge(bucket::general, "again " + std::to_string(i), now);
-  CAF_CHECK_EQUAL(charge(15), 5);
+  CAF_CHECK_EQUAL(charge(15), 0);
+  now += 31s;
+  CAF_CHECK_EQUAL(charge(15), 10);
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()
