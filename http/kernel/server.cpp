@@ -185,7 +185,15 @@ struct server::engine {
 server::server(services& context, const router& routes, options how, socket_handler sockets)
     : engine_(new engine{context, routes, std::move(how), std::move(sockets), nullptr}) {}
 
-server::~server() = default;
+// RESTinio counts connections within its server, and idle ones end only with the io_context, which in turn has to
+// outlive the server: whichever went first, the other would look into memory that is gone. So a server is closed here,
+// and its memory kept for the rest of the process, which starts one or two of them.
+server::~server() {
+  static auto& retired = *new std::vector<std::unique_ptr<engine::http_server>>;
+  if (!engine_->listener) return;
+  engine_->listener->close_sync();
+  retired.push_back(std::move(engine_->listener));
+}
 
 void server::open() {
   auto& how = engine_->how;

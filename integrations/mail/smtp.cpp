@@ -95,7 +95,7 @@ void finish(self_pointer self, const conversation_ended& ended) {
   auto found = self->state.open.extract(ended.number);
   if (!found) return;
   auto meaning = meaning_of(ended.how, ended.status);
-  if (meaning == ec::none) return found.mapped().deliver(done{});
+  if (meaning == ec::none) return void(found.mapped().deliver(done{}));
   log::warning(self->state.context.pulse->name, meaning == ec::refused ? "a mail was refused" : "a mail was not sent",
                {{"cause", curl_easy_strerror(ended.how)}, {"status", std::to_string(ended.status)}});
   found.mapped().deliver(to_error({.code = meaning}));

@@ -132,6 +132,7 @@ export class Server {
     this.url = `http://127.0.0.1:${this.port}`;
     this.sandbox_url = `http://127.0.0.1:${this.sandbox_port}`;
     const log = openSync(this.log_file, "a");
+    const begun = this.log.length;
     const argv = ["serve", ...(this.sandbox ? ["--sandbox"] : []), ...this.arguments];
     this.process = spawn(binary, argv, { env: plain_environment(this.environment), stdio: ["ignore", log, log], ...how });
     closeSync(log);
@@ -139,6 +140,8 @@ export class Server {
     this.is_running = true;
     this.ended.then(() => (this.is_running = false));
     await this.ready();
+    // What it prints for people comes right after it has begun to answer.
+    if (this.sandbox) await eventually(() => assert.match(this.log.slice(begun), /"message":"ready"/));
     this.demo_admin = this.log.match(/Demo admin (?<email>\S+)  password (?<password>\S+)/)?.groups ?? this.demo_admin;
     return this;
   }
