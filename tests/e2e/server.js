@@ -141,7 +141,7 @@ export class Server {
     this.ended.then(() => (this.is_running = false));
     await this.ready();
     // What it prints for people comes right after it has begun to answer.
-    if (this.sandbox) await eventually(() => assert.match(this.log.slice(begun), /"message":"ready"/));
+    if (this.sandbox) await eventually(() => assert.match(this.log.slice(begun), /Ctrl-C stops it/));
     this.demo_admin = this.log.match(/Demo admin (?<email>\S+)  password (?<password>\S+)/)?.groups ?? this.demo_admin;
     return this;
   }
