@@ -190,7 +190,7 @@ private:
     to_.clear();
   }
 
-  sandbox::faults& faults() { return world_.faulty["mail"]; }
+  backstay::sandbox::faults& faults() { return world_.faulty["mail"]; }
 
   tcp::socket socket_;
   world& world_;
