@@ -169,8 +169,8 @@ void link(transaction& tx, const account_id& account, provider which, const oaut
 // Of parallel unlinks, one decides after the other: the account's row is locked. Killed right after the commit:
 // unlinked, and a repeat says so too.
 void unlink(transaction& tx, const account_id& account, provider which, const origin& from, timestamp now) {
-  auto row =
-      tx.first("SELECT password_hash <> '' AS has_password FROM accounts WHERE id = $1::uuid FOR UPDATE", account);
+  auto row = tx.first("SELECT password_hash <> '' AS has_password FROM accounts WHERE id = $1::uuid FOR NO KEY UPDATE",
+                      account);
   if (!row) fail(ec::not_found);
   auto removed = tx.run("DELETE FROM identities WHERE account = $1::uuid AND provider = $2", account, which);
   if (removed.affected_rows() == 0) return;

@@ -125,7 +125,8 @@ private:
   answer choose(const call& c) {
     const auto body = c.body.empty() ? json::object() : json::parse(c.body);
     auto next = body.is_object() ? json::object() : refuse_body();
-    for (const auto& [member, standard] : octocat().items()) {
+    const auto usual = octocat();
+    for (const auto& [member, standard] : usual.items()) {
       next[member] = body.value(member, standard);
       if (next[member].is_number()) next[member] = dump(next[member]); // an id that the page sent as a number
       if (next[member].type() != standard.type() && !(member == "email" && next[member].is_null()))
