@@ -456,16 +456,18 @@ void give_back(self_pointer self, const attempt& unused, const caf::error& why, 
 
 void check_present(self_pointer self, const change_password& command, const attempt& taken,
                    promise<password_changed> answer) {
-  auto hash_new = [=](const hashing::verdict& present) mutable {
-    if (!present.matches)
-      return void(answer.deliver(
-          to_error({.code = ec::refused, .message = "Current password is incorrect", .name = "WRONG_PASSWORD"})));
-    ask(self, self->state.with.hashing, caf::infinite, hashing::password_job{.password = command.new_password}, answer,
-        [=](hashing::verdict& made) { keep_password(self, command, taken, made.hash, answer); });
+  auto go_on = [=](const hashing::verdict& present) mutable {
+    auto keep = [=](hashing::verdict& made) { keep_password(self, command, taken, made.hash, answer); };
+    if (present.matches)
+      ask(self, self->state.with.hashing, caf::infinite, hashing::password_job{.password = command.new_password},
+          answer, keep);
+    else
+      answer.deliver(
+          to_error({.code = ec::refused, .message = "Current password is incorrect", .name = "WRONG_PASSWORD"}));
   };
   self->request(self->state.with.hashing, caf::infinite,
                 hashing::password_job{command.current_password, taken.credential->password_hash})
-      .then(hash_new, [=](const caf::error& why) { give_back(self, taken, why, answer); });
+      .then(go_on, [=](const caf::error& why) { give_back(self, taken, why, answer); });
 }
 
 promise<password_changed> change_password_of(self_pointer self, const change_password& command) {

@@ -439,7 +439,7 @@ describe("in production", () => {
   const { server, check } = with_server({
     sandbox: false,
     settings: { environment: "production", "registration.enabled": "true" },
-    environment: { BACKSTAY_SECURITY_KEYS: "a-key-of-more-than-thirty-two-bytes-0123456789" },
+    environment: { BACKSTAY_SECURITY_KEYS: Buffer.alloc(32, 7).toString("hex") },
   });
 
   check("cookies travel over TLS only", async () => {
