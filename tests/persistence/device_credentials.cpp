@@ -169,7 +169,7 @@ CAF_TEST(a device with a key signs challenges) {
   CAF_CHECK(!sign_in({.device_id = "phone", .challenge = six, .signature = key.sign(six)})); // whose?
 }
 
-CAF_TEST(without a key a credential's name is worth nothing) {
+CAF_TEST(without a key the name of a credential is worth nothing) {
   auto made = enroll(open());
   CAF_CHECK(!sign_in({.device_id = "phone", .credential = made.credential}));
   phone_key key;
@@ -202,7 +202,7 @@ CAF_TEST(of parallel signatures of one challenge one signs in) {
   CAF_CHECK_EQUAL(won.load(), 1);
 }
 
-CAF_TEST(a device's credential ends with its session) {
+CAF_TEST(the credential of a device ends with its session) {
   auto session = open();
   auto made = enroll(session);
   commit([&](transaction& tx) {
