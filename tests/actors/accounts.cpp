@@ -15,7 +15,7 @@ namespace {
 
 struct scripted_hashing {
   int jobs = 0;
-  bool matches = false;
+  bool matches = true;
   fault refusal{.code = ec::none};
 };
 
@@ -57,6 +57,8 @@ struct fixture : scene {
 
   account_id bobs = account_id::random();
   std::vector<std::string> invalidated; ///< in this node's cache
+
+  account_id ada = account_id::random();
 
   std::shared_ptr<scripted_hashing> hashing = std::make_shared<scripted_hashing>();
 };
@@ -340,6 +342,7 @@ CAF_TEST(a new password takes a guess and two hashings and drops the account fro
 
 CAF_TEST(a wrong present password is refused and stays counted) {
   guess_taken();
+  hashing->matches = false;
   auto refusal = fault_of(start(), new_password());
   CAF_CHECK(refusal.code == ec::refused); // never 401: phones would sign out
   CAF_CHECK_EQUAL(refusal.name, "WRONG_PASSWORD");
@@ -379,6 +382,77 @@ CAF_TEST(a profile with a picture waits for its engraving) {
   auto refusal = fault_of(start(), update_profile{.caller = {bobs, {}}, .picture = "nonsense"});
   CAF_CHECK_EQUAL(refusal.name, "INVALID_IMAGE");
   CAF_CHECK_EQUAL(*database.asked, 1);
+}
+
+CAF_TEST(requests for mail take plain addresses only) {
+  auto actor = start();
+  for (auto bad : {"", "bob", "bob@\xe2\x84\xaaing.org"}) {
+    CAF_CHECK(fault_of(actor, request_password_reset{bad}).code == ec::invalid);
+    CAF_CHECK(fault_of(actor, request_magic_link{bad}).code == ec::invalid);
+    CAF_CHECK(fault_of(actor, request_verification_link{bad}).code == ec::invalid);
+  }
+  CAF_CHECK_EQUAL(*database.asked, 0);
+  for (int i = 0; i < 3; ++i) database.returns(done{});
+  answer_of(actor, request_password_reset{"bob@example.org"});
+  answer_of(actor, request_magic_link{"bob@example.org"});
+  answer_of(actor, request_verification_link{"bob@example.org"});
+}
+
+CAF_TEST(a new password is judged and hashed before its code is tried) {
+  auto actor = start();
+  reset_password command{.token = secret{"token"}, .new_password = secret{"purple-Elephant-42"}};
+  CAF_CHECK(fault_of(actor, reset_password{.new_password = command.new_password}).code == ec::invalid);
+  CAF_CHECK(fault_of(actor, reset_password{.token = command.token, .new_password = secret{"x"}}).code == ec::invalid);
+  CAF_CHECK_EQUAL(*database.asked + hashing->jobs, 0);
+  hashing->refusal = {.code = ec::overloaded};
+  CAF_CHECK(fault_of(actor, command).code == ec::overloaded);
+  CAF_CHECK_EQUAL(*database.asked, 0);
+  hashing->refusal = {.code = ec::none};
+  database.returns(outcome<account_id>{fault{.code = ec::refused, .name = "INVALID_TOKEN"}});
+  CAF_CHECK_EQUAL(fault_of(actor, command).name, "INVALID_TOKEN");
+  CAF_CHECK(invalidated.empty());
+  database.returns(outcome<account_id>{ada});
+  answer_of(actor, command);
+  CAF_CHECK_EQUAL(invalidated.at(0), "account:" + to_string(ada));
+}
+
+CAF_TEST(an account is deleted with its password only) {
+  auto actor = start();
+  delete_account command{.caller = {.account = ada}, .asks_for_proof = true};
+  hashing->matches = false;
+  database.returns(outcome<std::string>{std::string{"hash"}});
+  CAF_CHECK_EQUAL(fault_of(actor, command).name, "INVALID_PASSWORD");
+  database.returns(outcome<std::string>{fault{.code = ec::locked}});
+  CAF_CHECK(fault_of(actor, command).code == ec::locked);
+  CAF_CHECK_EQUAL(hashing->jobs, 1);
+  database.returns(outcome<std::string>{std::string{}}); // it has none
+  database.returns(done{});
+  answer_of(actor, command);
+  hashing->matches = true;
+  database.returns(outcome<std::string>{std::string{"hash"}});
+  database.returns(done{});
+  answer_of(actor, command);
+  command.asks_for_proof = false;
+  database.returns(done{});
+  answer_of(actor, command);
+  CAF_CHECK_EQUAL(invalidated.size(), 3u);
+}
+
+CAF_TEST(changes are checked before they are made) {
+  auto actor = start();
+  auto refusal = fault_of(actor, change_account{.login = "b!", .email = "bob", .locale = "?"});
+  CAF_CHECK_EQUAL(refusal.problems.size(), 3u);
+  CAF_CHECK_EQUAL(*database.asked, 0);
+  database.returns(sessions::account{.id = ada});
+  answer_of(actor, change_account{.login = "bob"});
+  CAF_CHECK_EQUAL(invalidated.size(), 1u);
+}
+
+CAF_TEST(without its subscription an account is shown all the same) {
+  auto actor = start(); // nobody is there to ask for the subscription
+  database.returns(overview{.account = {.login = "bob"}});
+  auto shown = answer_of(actor, get_overview{ada});
+  CAF_CHECK(shown.account.login == "bob" && !shown.subscription);
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -133,9 +133,32 @@ CAF_TEST(letters speak the language of the locale and hold the code) {
   }
 }
 
+CAF_TEST(every letter has words in both languages and holds what it is about) {
+  for (auto name : names_of<template_name>)
+    for (auto locale : {"en", "ru"}) {
+      mail_work work{.to = "ann@example.org", .locale = locale, .template_ = *from_name<template_name>(name)};
+      bool has_code =
+               work.template_ == template_name::verification_code || work.template_ == template_name::password_reset,
+           has_link = work.template_ == template_name::verification_link ||
+                      work.template_ == template_name::password_reset || work.template_ == template_name::magic_link;
+      if (has_code) work.code = secret{"123456"};
+      if (has_link) work.link = secret{"https://example.org/x?token=abc"};
+      auto mail = write_letter(work, "");
+      auto &text = mail.text.reveal(), &html = mail.html.reveal();
+      CAF_CHECK(!mail.subject.empty());
+      CAF_CHECK_EQUAL(text.find("\n123456\n") != std::string::npos, has_code);
+      CAF_CHECK_EQUAL(text.find("\nhttps://example.org/x?token=abc\n") != std::string::npos, has_link);
+      CAF_CHECK_EQUAL(html.find("<a href=\"https://example.org/x?token=abc\">") != std::string::npos, has_link);
+      CAF_CHECK_EQUAL(text.find("\n\n\n"), std::string::npos);
+      bool is_cyrillic = text.find("\xd0") != std::string::npos;
+      CAF_CHECK_EQUAL(is_cyrillic, std::string_view{locale} == "ru");
+    }
+}
+
 CAF_TEST(a damaged code is no markup) {
   auto work = letter("en");
   work.code = secret{"<script>"};
+  work.link = secret{"\"><script>"};
   CAF_CHECK_EQUAL(write_letter(work, "").html.reveal().find("<script>"), std::string::npos);
 }
 

@@ -215,6 +215,9 @@ CAF_TEST(text must have its shape) {
                                "two_factor.issuer=Ship: yard",
                                "mail.from=Name <a@b> ",
                                "mail.key=two words",
+                               "mail.host=https://mail.example.com",
+                               "mail.host=[::1]",
+                               "mail.link_base=app.example.com",
                                "database.url=mysql://x",
                                "database.url=postgresql+asyncpg://u@h/d?a=b"}) {
     const auto line = bad_argument(bad_text);
@@ -315,6 +318,12 @@ CAF_TEST(settings that contradict each other are refused) {
                   "--set sessions.refresh: must not be longer than sessions.refresh_remembered");
   CAF_CHECK_EQUAL(bad_argument("panel.url=https://panel.example.com"), "panel.token: required with panel.url");
   CAF_CHECK_EQUAL(bad_argument("mail.key=re_123"), "mail.from: required with mail.key");
+  CAF_CHECK_EQUAL(bad_argument("mail.transport=smtp"), "--set mail.transport: smtp requires mail.host");
+  from.set = {"mail.transport=smtp", "mail.host=mail.example.com"};
+  CAF_CHECK_EQUAL(bad(), (std::vector<std::string>{"mail.from: required with mail.host"}));
+  from.set = {"mail.transport=smtp", "sandbox.enabled=true"};
+  CAF_CHECK_EQUAL(bad(),
+                  (std::vector<std::string>{"--set mail.transport: the sandbox takes SMTP at sandbox.smtp_port only"}));
   from.set = {"sandbox.enabled=true", "http.port=8090"};
   CAF_CHECK_EQUAL(bad(), (std::vector<std::string>{"sandbox.port: is the same as http.port"}));
 }

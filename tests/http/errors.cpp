@@ -55,6 +55,19 @@ CAF_TEST(every code has its status and name) {
   }
 }
 
+CAF_TEST(a family may lock with 429 and name broken fields in its message) {
+  constexpr dialect connect{.name = "connect", .message_member = true, .locks_with_429 = true};
+  auto locked = render({.code = ec::locked, .retry_after = 30s}, connect);
+  CAF_CHECK_EQUAL(locked.status(), 429);
+  CAF_CHECK_EQUAL(locked.header("Retry-After"), "30");
+  fault broken{.code = ec::invalid,
+               .problems = {{{"body", "email"}, "is required", "missing"}, {{"body"}, "is odd", "value_error"}}};
+  auto answer = render(broken, connect);
+  CAF_CHECK_EQUAL(answer.field("message"), "email: is required; is odd");
+  CAF_CHECK_EQUAL(answer.field("detail"), answer.field("message"));
+  CAF_CHECK_EQUAL(render(broken).field("detail"), "Some fields are not valid.");
+}
+
 CAF_TEST(an error has the shape of ruling 3) {
   fault what{.code = ec::refused, .message = "Wrong \"code\"", .name = "OTP_INVALID"};
   what.details = {{"attempts_remaining", "2"}, {"until", R"("soon")"}};

@@ -33,6 +33,7 @@ struct thing {
   std::vector<std::string> words;
   std::vector<tag> tags;
   std::optional<tag> best;
+  std::map<shape_test::color, tag> by_color;
 };
 
 } // namespace shape_test
@@ -326,4 +327,28 @@ CAF_TEST(the schema of an optional name allows null) {
                   json::parse(R"({"type":"string","enum":["red","green"]})"));
   CAF_CHECK_EQUAL(schema_of_value<std::optional<shape_test::color>>(anything),
                   json::parse(R"({"type":["string","null"],"enum":["red","green",null]})"));
+}
+
+CAF_TEST(a map is an object whose keys are names) {
+  thing what;
+  what.by_color = {{shape_test::color::green, {"g", 1}}, {shape_test::color::red, {"r", {}}}};
+  CAF_CHECK_EQUAL(written(what, field("by", &thing::by_color, tag_shape)),
+                  R"({"by":{"red":{"word":"r"},"green":{"word":"g","weight":1}}})");
+  constexpr shape form{field("by", &thing::by_color, tag_shape)};
+  thing read;
+  complaints none{{"body"}};
+  read_object(json::parse(R"({"by":{"green":{"word":"g"}}})"), read, form, none);
+  CAF_CHECK(none.all().empty());
+  CAF_CHECK_EQUAL(read.by_color.size(), 1u);
+  CAF_CHECK_EQUAL(read.by_color[shape_test::color::green].word, "g");
+  complaints bad{{"body"}};
+  read_object(json::parse(R"({"by":{"blue":{"word":"b"},"red":{}}})"), read, form, bad);
+  CAF_CHECK_EQUAL(bad.all().size(), 2u);
+  CAF_CHECK_EQUAL(bad.all()[0].location.back(), "blue");
+  complaints no_object{{"body"}};
+  read_object(json::parse(R"({"by":[]})"), read, form, no_object);
+  CAF_CHECK_EQUAL(no_object.all().size(), 1u);
+  auto schema = schema_of<thing>(form)["properties"]["by"];
+  CAF_CHECK_EQUAL(schema["propertyNames"]["enum"].size(), 2u);
+  CAF_CHECK_EQUAL(schema["additionalProperties"]["type"], "object");
 }

@@ -23,7 +23,7 @@ struct fixture {
   fixture() { start(remote.url(), "mail-key"); }
 
   void start(const std::string& url, const std::string& key) {
-    settings = {.url = url, .key = secret{key}, .from = "Backstay <hello@example.com>"};
+    settings = {.from = "Backstay <hello@example.com>", .url = url, .key = secret{key}};
     client.emplace("mail", [this](auto* parent, auto context) { return spawn_mail(parent, context, settings); });
   }
 

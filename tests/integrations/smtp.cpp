@@ -1,8 +1,8 @@
 #define CAF_SUITE integrations.smtp
 
+#include "integrations/mail/smtp.hpp"
 #include "integrations/mail/client.hpp"
 #include "integrations/mail/mime.hpp"
-#include "integrations/mail/smtp.hpp"
 #include "tests/integrations/harness.hpp"
 
 #include "caf/test/dsl.hpp"
@@ -130,7 +130,7 @@ CAF_TEST(only loopback is spoken to in the clear) {
   CAF_CHECK(protection_of("mail.example.com", 465) == protection::implicit);
 }
 
-CAF_TEST(what a conversation's end means) {
+CAF_TEST(the end of a conversation has a meaning) {
   CAF_CHECK(meaning_of(CURLE_OK, 250) == ec::none);
   CAF_CHECK(meaning_of(CURLE_SEND_ERROR, 550) == ec::refused);
   CAF_CHECK(meaning_of(CURLE_SEND_ERROR, 554) == ec::refused);
