@@ -89,7 +89,13 @@ inline constexpr auto whole_account =
 /// The account as `/mobile/auth` shows it.
 inline constexpr shape mobile_account{
     field("id", &sessions::account::id),
-    field("email", [](const sessions::account& a) { return a.email.value_or(""); }),
+    field(
+        "email",
+        [](const sessions::account& a) {
+          auto none = a.telegram_id ? "tg" + std::to_string(*a.telegram_id) + "@telegram.local" : std::string{};
+          return a.email.value_or(none);
+        },
+        "Of who came by Telegram and has none: tg<telegram_id>@telegram.local, which gets no mail"),
     field("username", &sessions::account::login),
     field(
         "status", [](const sessions::account& a) { return std::string{a.is_active ? "active" : "inactive"}; },

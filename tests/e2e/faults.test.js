@@ -30,6 +30,8 @@ describe("when an actor dies", () => {
     hashing: [() => house.post("/api/v1/auth/login", { login: "ada", password }), 200],
     sessions: [() => house.post("/api/v1/ws/ticket", undefined, buyer.token), 200],
     accounts: [register, 201],
+    identities: [() => house.api("DELETE", "/api/v1/oauth/github", { token: buyer.token }), 200],
+    oauth: [() => house.get("/api/v1/oauth/github/login?redirect_uri=cybervpn%3A%2F%2Foauth%2Fcallback"), 200],
     idempotency: [() => house.create_payment(buyer), 201],
     subscriptions: [() => house.get("/api/v1/plans"), 200],
     payments: [() => house.get("/api/v1/payments/history", buyer.token), 200],
