@@ -63,6 +63,7 @@ promise<begun> begin(self_pointer self, provider which, const std::optional<std:
   auto& with = self->state.with;
   auto uri = redirect_uri ? redirect_uri : default_redirect_uri(with.redirect_uris, which);
   if (!uri || !is_allowed(with.redirect_uris, *uri, which)) fail_redirect_uri();
+  if (which == provider::telegram) bot_of(self); // throws before there is a promise: after it, nobody would be answered
   auto answer = self->make_response_promise<begun>();
   journey what{which,
                linking,

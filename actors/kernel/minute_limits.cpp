@@ -13,6 +13,11 @@ constexpr std::int64_t span = 61;
 
 } // namespace
 
+/// Also for what was before the clock began.
+std::uint32_t& minute_limits::window::at(std::int64_t second) {
+  return passed[static_cast<std::size_t>((second % span + span) % span)];
+}
+
 /// Forgets the seconds that have left the window.
 void minute_limits::window::advance(std::int64_t second) {
   for (auto each = std::max(newest + 1, second - span + 1); each <= second; ++each) total -= std::exchange(at(each), 0);

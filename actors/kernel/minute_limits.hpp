@@ -27,7 +27,7 @@ private:
     std::size_t total = 0;
     std::int64_t newest = 0; ///< the second of the latest look
     void advance(std::int64_t second);
-    std::uint32_t& at(std::int64_t second) { return passed[static_cast<std::size_t>(second) % passed.size()]; }
+    std::uint32_t& at(std::int64_t second);
   };
   void forget_idle(std::int64_t second);
 

@@ -207,7 +207,7 @@ CAF_TEST(a sign - in by a provider ends in a session and a fresh cache) {
   CAF_CHECK_EQUAL(invalidated.at(0), "account:" + to_string(bob.account));
 }
 
-CAF_TEST(a refusal of the provider is the stranger 's 401 and the caller' s 400) {
+CAF_TEST(a refusal of the provider is 401 to strangers and 400 to callers) {
   provider->answer = fault{.code = ec::refused};
   database.returns(journey());
   CAF_CHECK(fault_of(actor, return_of_stranger()) == failed_at_provider(false));
@@ -217,7 +217,7 @@ CAF_TEST(a refusal of the provider is the stranger 's 401 and the caller' s 400)
   CAF_CHECK_EQUAL(*database.asked, 2); // the journeys were looked at, and not used up
 }
 
-CAF_TEST(a failing provider is nobody else's failure) {
+CAF_TEST(a failing provider is no failure of ours) {
   for (auto code : {ec::unavailable, ec::timeout, ec::upstream, ec::not_found}) {
   provider->answer = fault{.code = code};
   database.returns(journey());

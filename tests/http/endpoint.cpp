@@ -304,7 +304,7 @@ CAF_TEST(the document says all of it) {
   CAF_CHECK_EQUAL(order["operationId"], "post_shops_shop_orders");
   CAF_CHECK_EQUAL(order["summary"], "Order something");
   CAF_CHECK_EQUAL(order["tags"], json::array({"Shop"}));
-  CAF_CHECK_EQUAL(order["security"], json::parse(R"([{"bearer":[]}])"));
+  CAF_CHECK_EQUAL(order["security"], json::parse(R"([{"bearer":[]},{"cookie":[]}])"));
   CAF_CHECK_EQUAL(order["parameters"], json::parse(R"([
     {"name":"shop","in":"path","required":true,"schema":{"type":"string","minLength":1,"maxLength":5}},
     {"name":"page","in":"query","description":"Which page","schema":{"type":["integer","null"],"minimum":1,"maximum":9}},

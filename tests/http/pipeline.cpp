@@ -241,7 +241,8 @@ CAF_TEST(beyond the budget is 429 with a time to wait) {
   for (int i = 0; i < 3; ++i) CAF_CHECK_EQUAL(get("/public")->status(), 200);
   auto refused = get("/public");
   CAF_CHECK_EQUAL(refused->status(), 429);
-  CAF_CHECK_EQUAL(refused->header("Retry-After"), "20");
+  auto wait = std::stoi(std::string{refused->header("Retry-After")});
+  CAF_CHECK(wait >= 55 && wait <= 61);
   CAF_CHECK_EQUAL(send({.target = "/public", .peer = "198.51.100.2"})->status(), 200);
   CAF_CHECK_EQUAL(get("/free")->status(), 200);
 }

@@ -47,7 +47,7 @@ ec code_of(Job job) {
 
 } // namespace
 
-CAF_TEST(each provider's page is asked with everything encoded) {
+CAF_TEST(the page of each provider is asked with everything encoded) {
   const std::string challenge = "code_challenge=sP6XQ2T7IHwj7eBkdcI9xyC8WxEik0RMQk0tVGDKZPI&code_challenge_method=S256";
   const std::string common = "client_id=our%20id&redirect_uri=app%3A%2F%2Fback%3Fa%3D1&response_type=code&scope=";
   const std::string openid = common + "openid%20email%20profile&state=s&" + challenge + "&nonce=the-nonce";
@@ -165,7 +165,7 @@ CAF_TEST(identity tokens of Google and Apple name the person) {
   CAF_CHECK(!read_claims(provider::google, {{"email", "a@b.c"}}).is_email_verified);
 }
 
-CAF_TEST(Microsoft's address counts only where the tenant owns the domain) {
+CAF_TEST(an address from Microsoft counts only where the tenant owns the domain) {
   const client microsoft{"https://login/common", "", "our id", secret{"s"}};
   const json claims{{"iss", "https://login/72f988bf/v2.0"}, {"tid", "72f988bf"}, {"email", "ceo@victim.com"}};
   auto with = [&](const json& more) {

@@ -149,7 +149,7 @@ CAF_TEST(a session that does not rotate is refused where tokens rotate) {
   auto session = open({.account = account_of(bob), .is_rotating = false});
   commit([&](transaction& tx) {
     auto token = sessions::read_refresh_token(terms.keys, session.refresh_token).value();
-    auto refreshed = store::refresh(tx, terms, token, std::nullopt, moment(1));
+    auto refreshed = store::refresh(tx, terms, token, {}, moment(1));
     CAF_CHECK(std::get<fault>(refreshed).code == ec::unauthenticated);
     auto prolonged = store::prolong(tx, terms, session.grant.session, moment(1));
     CAF_CHECK(std::get<fault>(prolonged).code == ec::unauthenticated);

@@ -146,7 +146,7 @@ CAF_TEST(parallel first sign - ins of one person make one account) {
   CAF_CHECK_EQUAL(count("accounts"), 2);
 }
 
-CAF_TEST(an identity is one account's and an account has one of a provider) {
+CAF_TEST(an identity belongs to one account and an account has one of a provider) {
   sign_up("bob", true);
   link("alice", provider::github, "1");
   link("alice", provider::github, "1"); // again is fine
