@@ -21,6 +21,7 @@ using promise = caf::typed_response_promise<T>;
 using sessions::store::terms;
 using sessions::store::terms_ptr;
 
+constexpr std::chrono::seconds first_purge{10}; ///< after the start, when the others are there too
 constexpr std::chrono::hours purge_pause{1};
 
 void check_problems(std::vector<problem> problems) {
@@ -41,14 +42,15 @@ void check(const register_account& command, bool registration_enabled) {
   check_problems(problems_of(command));
 }
 
-/// Counts the try, also if it fails, and sees whether hashing the password is worth it.
-outcome<done> admit(transaction& tx, const terms& terms, const register_account& command, timestamp now) {
-  if (command.email) {
-    auto wait = sessions::store::reserve_mail(tx, terms, *command.email, now);
+/// Counts the try, also if it fails, and sees whether going on is worth it.
+outcome<done> admit(transaction& tx, const terms& terms, const std::optional<std::string>& email,
+                    const std::optional<std::string>& login, timestamp now) {
+  if (email) {
+    auto wait = sessions::store::reserve_mail(tx, terms, *email, now);
     if (wait.count() > 0) return sessions::mails_rest(wait);
   }
   try {
-    store::check_free(tx, command.email, command.login);
+    store::check_free(tx, email, login);
   } catch (const fault_error& error) {
     return error.what_failed;
   }
@@ -106,7 +108,8 @@ promise<registered> register_new(self_pointer self, const register_account& comm
         answer, [answer](registered& result) mutable { answer.deliver(std::move(result)); });
   };
   transact(
-      self, state.context.database, [=](transaction& tx) { return admit(tx, *terms, command, now); }, answer,
+      self, state.context.database,
+      [=](transaction& tx) { return admit(tx, *terms, command.email, command.login, now); }, answer,
       [=](outcome<done>& admitted) mutable {
         value_of(admitted);
         ask(self, self->state.with.hashing, caf::infinite, hashing::password_job{.password = command.password}, answer,
@@ -155,6 +158,7 @@ promise<done> handle(self_pointer self, const request_password_reset& command) {
 
 promise<done> handle(self_pointer self, const request_magic_link& command) {
   check_email(command.email);
+  if (!is_locale(command.locale)) fail_field("locale", "is not a locale such as en-EN");
   return transact(self, self->state.context.database,
                   [=, terms = self->state.with.terms, may_register = self->state.with.registration_enabled,
                    now = self->state.context.now()](transaction& tx) {
@@ -237,12 +241,12 @@ bool is_own_address(transaction& tx, const change_account& command) {
 }
 
 /// Killed right after the commit, the answer is lost: the values stand, and the code for a new address is in its mail.
-sessions::account change(transaction& tx, const terms& terms, const change_account& command, timestamp now) {
+/// The fault is that of `admit`: whoever asks which addresses are taken is counted.
+outcome<sessions::account> change(transaction& tx, const terms& terms, const change_account& command, timestamp now) {
   bool is_new_address = command.email && !is_own_address(tx, command);
   if (is_new_address) {
-    if (auto wait = sessions::store::reserve_mail(tx, terms, *command.email, now); wait.count() > 0)
-      fail(sessions::mails_rest(wait));
-    store::check_free(tx, command.email, std::nullopt);
+    auto admitted = admit(tx, terms, command.email, std::nullopt, now);
+    if (auto* refusal = std::get_if<fault>(&admitted)) return *refusal;
     auto locale = command.locale ? *command.locale : store::find(tx, command.caller.account).value().locale;
     sessions::store::issue_code(tx, terms, *command.email, locale, now);
   }
@@ -264,7 +268,8 @@ promise<sessions::account> handle(self_pointer self, const change_account& comma
         return change(tx, *terms, command, now);
       },
       answer,
-      [=](sessions::account& changed) mutable {
+      [=](outcome<sessions::account>& result) mutable {
+        auto& changed = value_of(result);
         forget(self, changed.id);
         answer.deliver(std::move(changed));
       });
@@ -487,7 +492,7 @@ purging_accounts_actor::behavior_type accounts(self_pointer self, domain_context
   auto on = handlers(self, context.pulse);
   self->state.context = std::move(context);
   self->state.with = std::move(deps);
-  self->delayed_send(self, std::chrono::minutes{1}, purge{}); // others start first
+  self->delayed_send(self, first_purge, purge{});
   return {
       on([self](const register_account& command) { return register_new(self, command); }),
       on([self](const get_account& wanted) {

@@ -66,11 +66,6 @@ bool is_local_part(std::string_view text) {
          });
 }
 
-bool is_locale(std::string_view text) {
-  return text.size() >= 2 && text.size() <= 10 &&
-         std::all_of(text.begin(), text.end(), [](char c) { return is_login_character(c) || c == '-'; });
-}
-
 problem in_body(std::string field, std::string message, std::string type = "value_error") {
   return {{"body", std::move(field)}, std::move(message), std::move(type)};
 }
@@ -173,6 +168,11 @@ bool is_email(std::string_view text) {
 
 bool is_login(std::string_view text) {
   return text.size() >= 3 && text.size() <= 50 && std::all_of(text.begin(), text.end(), is_login_character);
+}
+
+bool is_locale(std::string_view text) {
+  return text.size() >= 2 && text.size() <= 10 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return is_login_character(c) || c == '-'; });
 }
 
 std::vector<std::string> logins_from(std::string_view email) {

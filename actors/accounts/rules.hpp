@@ -43,6 +43,9 @@ bool is_email(std::string_view text);
 /// 3–50 of [a-zA-Z0-9_].
 bool is_login(std::string_view text);
 
+/// 2–10 of [a-zA-Z0-9_-]: "en", "ru-RU".
+bool is_locale(std::string_view text);
+
 /// Logins for somebody who named none, to be tried in this order: from the local part of the e-mail address, then the
 /// same with more and more random digits.
 std::vector<std::string> logins_from(std::string_view email);

@@ -391,6 +391,7 @@ CAF_TEST(requests for mail take plain addresses only) {
     CAF_CHECK(fault_of(actor, request_magic_link{bad}).code == ec::invalid);
     CAF_CHECK(fault_of(actor, request_verification_link{bad}).code == ec::invalid);
   }
+  CAF_CHECK(fault_of(actor, request_magic_link{"bob@example.org", "<b>"}).code == ec::invalid);
   CAF_CHECK_EQUAL(*database.asked, 0);
   for (int i = 0; i < 3; ++i) database.returns(done{});
   answer_of(actor, request_password_reset{"bob@example.org"});
@@ -443,7 +444,9 @@ CAF_TEST(changes are checked before they are made) {
   auto refusal = fault_of(actor, change_account{.login = "b!", .email = "bob", .locale = "?"});
   CAF_CHECK_EQUAL(refusal.problems.size(), 3u);
   CAF_CHECK_EQUAL(*database.asked, 0);
-  database.returns(sessions::account{.id = ada});
+  database.returns(outcome<sessions::account>{fault{.code = ec::conflict}});
+  CAF_CHECK(fault_of(actor, change_account{.login = "bob"}).code == ec::conflict);
+  database.returns(outcome<sessions::account>{sessions::account{.id = ada}});
   answer_of(actor, change_account{.login = "bob"});
   CAF_CHECK_EQUAL(invalidated.size(), 1u);
 }
