@@ -25,7 +25,8 @@ drawing draw(int width, int height) {
   return made;
 }
 
-std::string taken(void* bytes, int size) {
+/// `size` by reference: it is set while the other argument is made.
+std::string taken(void* bytes, const int& size) {
   std::string file{static_cast<const char*>(bytes), static_cast<std::size_t>(size)};
   gdFree(bytes);
   return file;

@@ -113,8 +113,8 @@ CAF_TEST(a token lives until its time and not longer) {
   clock->set_offset(14min);
   CAF_CHECK_EQUAL(verdict(token), "valid");
   clock->set_offset(15min + 1s);
-  CAF_CHECK_EQUAL(verdict(token), "expired"); // also though it is remembered as genuine
-  CAF_CHECK(tokens.read(token).grant.session == grant.session); // whose it was is still told
+  CAF_CHECK_EQUAL(verdict(token), "expired");                   // also though it is remembered as genuine
+  CAF_CHECK(tokens.read(token).grant.session == grant.session); // whose it was is still known
 }
 
 CAF_TEST(a token from the future is refused beyond a minute) {
