@@ -144,9 +144,14 @@ std::optional<account_id> find_account(transaction& tx, provider which, const st
 sessions::signed_in sign_in(transaction& tx, const terms& terms, const arrival& who, timestamp now) {
   auto [id, is_new] = settle(tx, who, now);
   auto account = note_sign_in(tx, id, now).value();
-  return sessions::store::open(
-      tx, terms, {.account = account, .device = who.device, .origin = who.origin, .is_new = is_new, .way = who.way},
-      now);
+  return sessions::store::open(tx, terms,
+                               {.account = account,
+                                .device = who.device,
+                                .origin = who.origin,
+                                .is_new = is_new,
+                                .way = who.way,
+                                .is_fresh = true},
+                               now);
 }
 
 // The unique constraints decide, also between parallel links. Killed right after the commit: linked, and a repeat says
@@ -219,7 +224,8 @@ sessions::signed_in sign_in_by_link(transaction& tx, const terms& terms, const s
     fail(ec::unauthenticated, "User not found for this Telegram account", "USER_NOT_FOUND");
   auto account = note_sign_in(tx, *holder, now).value();
   if (!account.is_active) fail(ec::unauthenticated, "Account is deactivated", "USER_INACTIVE");
-  return sessions::store::open(tx, terms, {.account = account, .origin = from, .way = "telegram_link"}, now);
+  return sessions::store::open(tx, terms,
+                               {.account = account, .origin = from, .way = "telegram_link", .is_fresh = true}, now);
 }
 
 } // namespace backstay::identities::store

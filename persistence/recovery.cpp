@@ -206,7 +206,8 @@ sessions::signed_in use_magic_link(transaction& tx, const terms& terms, const ac
   auto shown = proofs::store::redeem(tx, terms.keys, purpose::magic_link, command.token, now);
   if (!shown) fail_invalid_token(bad_magic_link);
   auto& address = address_of(*shown);
-  sessions::store::opening opening{.device = command.device, .origin = command.origin, .way = "magic_link"};
+  sessions::store::opening opening{
+      .device = command.device, .origin = command.origin, .way = "magic_link", .is_fresh = true};
   if (auto found = find_addressee(tx, address)) {
     // Made for somebody else, or for nobody while somebody registered meanwhile: the address decides.
     if (found->is_barred || (shown->account && *shown->account != found->id)) fail_invalid_token(bad_magic_link);
