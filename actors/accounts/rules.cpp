@@ -27,10 +27,11 @@ std::size_t count_of(std::string_view text, bool (*kind)(char)) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), kind));
 }
 
-/// Letters, digits, anything else: how many of these.
+/// Letters, digits, anything else: how many of these. What is not ASCII counts as a letter of another alphabet.
 int kinds_in(std::string_view password) {
-  auto digits = count_of(password, is_digit), alphanumeric = count_of(password, is_letter_or_digit);
-  return (alphanumeric > digits) + (digits > 0) + (alphanumeric < password.size());
+  auto is_letter = [](char c) { return is_lower(c) || is_upper(c) || (c & 0x80) != 0; };
+  auto letters = count_of(password, is_letter), digits = count_of(password, is_digit);
+  return (letters > 0) + (digits > 0) + (letters + digits < password.size());
 }
 
 /// Of UTF-8: all bytes but those that continue a character.
