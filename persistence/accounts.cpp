@@ -72,6 +72,10 @@ preferences read_preferences(const json& object) {
 
 } // namespace
 
+void lock_row(transaction& tx, const account_id& id) {
+  tx.run("SELECT 1 FROM accounts WHERE id = $1::uuid FOR NO KEY UPDATE", id);
+}
+
 void announce(transaction& tx, const account_id& id) { tx.notify("sessions", "account:" + to_string(id)); }
 
 std::string usable(const std::string& of) {

@@ -19,6 +19,10 @@ sessions::account account_of(const pqxx::row& row);
 /// Every node drops what it remembers of the account, when the transaction commits.
 void announce(transaction& tx, const account_id& id);
 
+/// Until the transaction ends, nobody else signs the account in or out, or changes it. To be taken before the locks of
+/// its sessions and devices.
+void lock_row(transaction& tx, const account_id& id);
+
 /// The condition that an account may sign in: confirmed, neither locked nor deleted.
 std::string usable(const std::string& of);
 

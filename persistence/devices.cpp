@@ -4,6 +4,7 @@
 #include "actors/kernel/text.hpp"
 #include "actors/sessions/devices.hpp"
 #include "actors/sessions/store.hpp"
+#include "persistence/accounts.hpp"
 
 namespace backstay::sessions::store {
 
@@ -110,6 +111,7 @@ device_view register_device(transaction& tx, const caller& who, const device& wh
 // Killed right after the commit: removed; a repeat finds nothing.
 void remove_device(transaction& tx, const sessions::remove_device& command, timestamp now) {
   auto& account = command.caller.account;
+  accounts::store::lock_row(tx, account);
   auto open = tx.run("SELECT id FROM sessions WHERE account = $1::uuid AND device_id = $2 AND revoked_at IS NULL "
                      "ORDER BY id FOR UPDATE",
                      account, command.device_id);

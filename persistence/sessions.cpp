@@ -157,6 +157,7 @@ signed_in ask_second_step(transaction& tx, const terms& terms, const opening& wh
 
 // Killed right after the commit, the answer is lost: nobody knows this session's tokens, and it expires.
 signed_in open_session(transaction& tx, const terms& terms, const opening& what, timestamp now) {
+  accounts::store::lock_row(tx, what.account.id);
   stored_session session{.id = session_id::random(),
                          .account = what.account,
                          .device_id = what.device_id,
@@ -369,7 +370,7 @@ bool revoke_own(transaction& tx, const account_id& account, const session_id& se
 std::int64_t revoke_all(transaction& tx, const account_id& account, const std::optional<session_id>& except,
                         timestamp now) {
   // Sign-ins hold the account's row until they commit: those that are under way are ended too.
-  tx.run("SELECT 1 FROM accounts WHERE id = $1::uuid FOR NO KEY UPDATE", account);
+  accounts::store::lock_row(tx, account);
   auto ended = tx.run("UPDATE sessions SET revoked_at = $3 WHERE account = $1::uuid AND id IS DISTINCT FROM $2::uuid "
                       "AND revoked_at IS NULL AND expires_at > $3::timestamptz",
                       account, except, now);

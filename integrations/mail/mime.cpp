@@ -36,11 +36,12 @@ bool is_plain(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
 }
 
-/// How many bytes of `text` go into one encoded word: up to 45, and no code point is torn.
+/// How many bytes of `text` go into one encoded word: up to 36, so that a line stays below the 76 of RFC 2047 (2), and
+/// no code point is torn.
 std::size_t word_size(std::string_view text) {
-  std::size_t size = std::min<std::size_t>(text.size(), 45);
+  std::size_t size = std::min<std::size_t>(text.size(), 36);
   while (size < text.size() && size > 0 && (text[size] & 0xc0) == 0x80) --size;
-  return size == 0 ? std::min<std::size_t>(text.size(), 45) : size; // no UTF-8 at all
+  return size == 0 ? std::min<std::size_t>(text.size(), 36) : size; // no UTF-8 at all
 }
 
 /// Encoded words (RFC 2047) unless it is ASCII.
@@ -102,7 +103,7 @@ secret compose(std::string_view from, const send_mail& what, timestamp now) {
   auto boundary = "=_" + unique; // "=_" never stands in base64
   auto text = fmt::format("Date: {}\r\nFrom: {}\r\nTo: <{}>\r\nSubject: {}\r\nMessage-ID: <{}@{}>\r\n"
                           "MIME-Version: 1.0\r\nAuto-Submitted: auto-generated\r\n"
-                          "Content-Type: multipart/alternative; boundary=\"{}\"\r\n\r\n",
+                          "Content-Type: multipart/alternative;\r\n boundary=\"{}\"\r\n\r\n",
                           date(now), mailbox(from), what.to, header_text(what.subject), unique,
                           sender.substr(sender.find('@') + 1), boundary);
   for (auto& [type, content] : {std::pair{"text/plain", &what.text}, {"text/html", &what.html}})

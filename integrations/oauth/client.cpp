@@ -25,8 +25,8 @@ void go_on(self_pointer self, const round_trip& trip, const json& tokens, std::v
 
 /// Killed after the code was sent: it is used up, and its owner begins anew.
 promise trade(self_pointer self, const identify& order) {
+  const auto& ours = client_of(self->state.clients, order.trip.provider); // may throw, hence before the promise
   auto answer = self->make_response_promise<person>();
-  const auto& ours = client_of(self->state.clients, order.trip.provider);
   call(self, "trade_code", token_request(ours, order.trip, order.code), answer,
        [=, trip = order.trip](const http_response& tokens) { go_on(self, trip, read_tokens(tokens), {}, answer); });
   return answer;

@@ -219,9 +219,9 @@ CAF_TEST(a refusal of the provider is 401 to strangers and 400 to callers) {
 
 CAF_TEST(a failing provider is no failure of ours) {
   for (auto code : {ec::unavailable, ec::timeout, ec::upstream, ec::not_found}) {
-  provider->answer = fault{.code = code};
-  database.returns(journey());
-  CAF_CHECK(fault_of(actor, return_of_stranger()).code == code);
+    provider->answer = fault{.code = code};
+    database.returns(journey());
+    CAF_CHECK(fault_of(actor, return_of_stranger()).code == code);
   }
   CAF_CHECK(invalidated.empty());
 }

@@ -427,8 +427,9 @@ describe("too many wrong passwords", () => {
   });
 });
 
-describe("mail by SMTP", async () => {
-  const [smtp_port] = await free_ports(1);
+const [smtp_port] = await free_ports(1);
+
+describe("mail by SMTP", () => {
   const settings = { ...generous, "mail.transport": "smtp", "sandbox.smtp_port": smtp_port };
   const { server, check } = with_server({ settings });
 

@@ -169,17 +169,16 @@ CAF_TEST(an address from Microsoft counts only where the tenant owns the domain)
   const client microsoft{"https://login/common", "", "our id", secret{"s"}};
   const json claims{{"iss", "https://login/72f988bf/v2.0"}, {"tid", "72f988bf"}, {"email", "ceo@victim.com"}};
   auto with = [&](const json& more) {
-  auto all = claims;
-  all.merge_patch(more);
-  return read_claims(provider::microsoft, all, microsoft);
+    auto all = claims;
+    all.merge_patch(more);
+    return read_claims(provider::microsoft, all, microsoft);
   };
-  CAF_CHECK(!with({}).is_email_verified);
+  CAF_CHECK(!with(json::object()).is_email_verified);
   CAF_CHECK(!with({{"email_verified", true}}).is_email_verified);
   CAF_CHECK(!with({{"xms_edov", false}}).is_email_verified);
   for (const json& yes : {json(true), json("1"), json(1), json("true")})
     CAF_CHECK(with({{"xms_edov", yes}}).is_email_verified);
-  CAF_CHECK(code_of([&] {
-  with({{"tid", "another"}}); }) == ec::upstream);
+  CAF_CHECK(code_of([&] { with({{"tid", "another"}}); }) == ec::upstream);
 }
 
 CAF_TEST(the claims of an identity token are checked) {

@@ -150,10 +150,8 @@ CAF_TEST(an identity belongs to one account and an account has one of a provider
   sign_up("bob", true);
   link("alice", provider::github, "1");
   link("alice", provider::github, "1"); // again is fine
-  CAF_CHECK_EQUAL(name_of_failure([&] {
-  link("bob", provider::github, "1"); }), "IDENTITY_TAKEN");
-  CAF_CHECK_EQUAL(name_of_failure([&] {
-  link("alice", provider::github, "2"); }), "PROVIDER_ALREADY_LINKED");
+  CAF_CHECK_EQUAL(name_of_failure([&] { link("bob", provider::github, "1"); }), "IDENTITY_TAKEN");
+  CAF_CHECK_EQUAL(name_of_failure([&] { link("alice", provider::github, "2"); }), "PROVIDER_ALREADY_LINKED");
   link("bob", provider::google, "1");
   unlink(accounts_of["alice"], provider::github);
   unlink(accounts_of["alice"], provider::github);
