@@ -30,10 +30,10 @@
 #include "http/mobile/sockets.hpp"
 #include "http/system/system.hpp"
 #include "http/workspace/family.hpp"
-#include "integrations/cryptobot/client.hpp"
 #include "integrations/mail/client.hpp"
 #include "integrations/oauth/client.hpp"
 #include "integrations/panel/client.hpp"
+#include "integrations/payment/registry.hpp"
 #include "integrations/sandbox/companion.hpp"
 #include "integrations/sandbox/sandbox.hpp"
 #include "persistence/bootstrap.hpp"
@@ -214,9 +214,10 @@ private:
     });
     add("panel", false,
         [this](auto* self, auto pulse) { return panel::spawn_panel(self, outside(pulse), settings_.panel); });
-    add("cryptobot", false, [this](auto* self, auto pulse) {
-      return cryptobot::spawn_cryptobot(self, outside(pulse), settings_.cryptobot);
-    });
+    for (auto& each : payment_provider::registered())
+      if (!each.methods(s).empty())
+        add(each.name, false,
+            [this, &each](auto* self, auto pulse) { return each.spawn(self, outside(pulse), settings_); });
     add("mail", false,
         [this](auto* self, auto pulse) { return mail::spawn_mail(self, outside(pulse), settings_.mail); });
     add("oauth", false,
@@ -295,8 +296,12 @@ private:
   payments::payments_dependencies payment_dependencies() const {
     payments::payments_dependencies with{.outbox = handle<outbox::outbox_actor>("outbox"),
                                          .poll_every = settings_.payments.poll};
-    if (!settings_.cryptobot.token.empty())
-      with.providers.emplace("cryptobot", handle<payment_provider::provider_actor>("cryptobot"));
+    for (auto& each : payment_provider::registered()) {
+      auto methods = each.methods(settings_);
+      if (methods.empty()) continue;
+      with.providers.emplace(each.name, handle<payment_provider::provider_actor>(each.name));
+      with.methods.insert(with.methods.end(), methods.begin(), methods.end());
+    }
     return with;
   }
 

@@ -137,14 +137,80 @@ struct settings {
     milliseconds cache = 45s;
   } panel;
 
-  struct cryptobot_section {
+  /// On what terms money is taken by a payment provider. Each has a section of its own, called like the provider.
+  struct payment_terms {
+    bool enabled = true;
+    std::vector<std::string> currencies;
+    std::size_t minimum = 100;
+    std::size_t maximum = 100'000'000;
+    std::size_t fee = 0;
+  };
+  struct cryptobot_section : payment_terms {
     std::string url = "https://pay.crypt.bot/api";
-    secret token;
-  } cryptobot;
+    secret token = {};
+  } cryptobot{{.currencies = {"USD", "RUB", "EUR"}}};
+  struct yookassa_section : payment_terms {
+    std::string url = "https://api.yookassa.ru/v3";
+    std::string shop_id = {};
+    secret secret_key = {};
+    std::string receipt_email = {};
+    std::vector<std::string> networks = {"185.71.76.0/27",  "185.71.77.0/27",  "77.75.153.0/25", "77.75.154.128/25",
+                                         "77.75.156.11/32", "77.75.156.35/32", "2a02:5180::/32"};
+  } yookassa{{.currencies = {"RUB"}}};
+  struct stars_section : payment_terms {
+    std::string url = "https://api.telegram.org";
+    std::size_t kopeks = 100;
+    std::size_t cents = 2;
+    secret webhook_secret = {};
+  } stars{{.currencies = {"RUB", "USD"}}};
+  struct stripe_section : payment_terms {
+    std::string url = "https://api.stripe.com";
+    secret secret_key = {};
+    std::vector<secret> webhook_secrets = {};
+  } stripe{{.currencies = {"USD", "EUR"}}};
+  struct lemonsqueezy_section : payment_terms {
+    std::string url = "https://api.lemonsqueezy.com";
+    secret api_key = {};
+    std::string store = {};
+    std::string variant = {};
+    secret webhook_secret = {};
+  } lemonsqueezy{{.currencies = {"USD"}}};
+  struct heleket_section : payment_terms {
+    std::string url = "https://api.heleket.com/v1";
+    std::string merchant = {};
+    secret api_key = {};
+  } heleket{{.currencies = {"USD", "RUB"}}};
+  struct mulenpay_section : payment_terms {
+    std::string url = "https://mulenpay.ru/api";
+    secret api_key = {};
+    std::string shop_id = {};
+    secret secret_key = {};
+  } mulenpay{{.currencies = {"RUB"}}};
+  struct tribute_section : payment_terms {
+    std::string donate_url;
+    secret api_key = {};
+  } tribute{{.currencies = {"RUB", "EUR"}}};
 
   struct payments_section {
     milliseconds poll = 10s;
+    std::string return_url;
   } payments;
+
+  struct subscriptions_section {
+    milliseconds grace = 0ms;
+    milliseconds jobs = 1min;
+  } subscriptions;
+
+  struct referrals_section {
+    bool enabled = true;
+    std::size_t percent = 25;
+    std::string currency = "RUB";
+    std::size_t minimum = 10'000;
+    std::size_t referred_bonus = 0;
+    std::size_t referrer_bonus = 0;
+    milliseconds hold = 14 * 24h;
+    std::string share_url;
+  } referrals;
 
   struct mail_section {
     std::string transport = "resend";

@@ -45,6 +45,9 @@ bool is_token(std::string_view text);
 /// `name@host` or `Name <name@host>`, or nothing.
 bool is_mailbox(std::string_view text);
 
+/// Three upper-case letters, as ISO 4217 names currencies.
+bool is_currency(std::string_view text);
+
 /// 1 to 64 bytes without a colon, which separates the issuer from the account in authenticator apps' key URIs.
 bool is_issuer(std::string_view text);
 

@@ -86,7 +86,8 @@ std::optional<plan> find_plan(transaction& tx, const std::string& id_or_name) {
 }
 
 // Killed before the commit: nothing was bought; after it: the outbox tells the panel, the stored event the sockets.
-subscription grant(transaction& tx, const account_id& account, const plan& what, timestamp now) {
+subscription grant(transaction& tx, const account_id& account, const order& ordered, timestamp now) {
+  auto& what = ordered.plan;
   lock_account(tx, account);
   auto granted = rules::period_after(find_standing(tx, account), what, now);
   tx.run("INSERT INTO subscriptions (id, account_id, plan_id, status, started_at, expires_at, traffic_limit_bytes, "

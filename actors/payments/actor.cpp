@@ -240,7 +240,7 @@ void store_event(self_pointer self, const std::string& provider, const webhook_e
 auto receive(self_pointer self, const receive_webhook& call) {
   auto& provider = provider_named(self, call.provider, ec::not_found);
   auto promise = self->make_response_promise<done>();
-  ask(self, provider, background_patience, read_webhook{call.body, call.headers},
+  ask(self, provider, background_patience, read_webhook{call.body, call.headers, call.origin.address},
       refuse_forged{self, promise, call.origin.address},
       [self, name = call.provider, promise](webhook_event& event) { store_event(self, name, event, promise); });
   return promise;

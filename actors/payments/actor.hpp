@@ -13,6 +13,7 @@
 #include <random>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 namespace backstay::payments {
 
@@ -21,6 +22,7 @@ struct poll {};
 
 struct payments_dependencies {
   std::map<std::string, payment_provider::provider_actor> providers; ///< by the name that payments keep
+  std::vector<payment_provider::method> methods;                     ///< of all providers
   outbox::outbox_actor outbox;
   std::chrono::milliseconds poll_every = std::chrono::seconds{10}; ///< the setting `payments.poll`
 };

@@ -89,7 +89,8 @@ plan bought_plan(const store::record& row) {
 
 /// Lock order: payment row (held already), account row (by `grant`), then the ledger's books.
 void settle(transaction& tx, store::record& row, timestamp now) {
-  subscriptions::store::grant(tx, row.account, bought_plan(row), now);
+  subscriptions::store::grant(tx, row.account,
+                              {bought_plan(row), row.price, subscriptions::source::payment, to_string(row.id)}, now);
   notifications::store::notify(
       tx, row.account,
       {live::notification_kind::payment_confirmed, "Payment received", row.plan_name + " is active", "/subscription"},

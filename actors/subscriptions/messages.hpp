@@ -40,6 +40,9 @@ struct list_plans {
 
 enum class status : std::uint8_t { none, active, expired, trial, cancelled };
 
+/// Why an account is entitled to some days.
+enum class source : std::uint8_t { payment, purchase, trial, promo, bonus, admin };
+
 /// An account's subscription with what the panel knows of its use.
 struct subscription_view {
   std::optional<subscription_id> id;
@@ -90,6 +93,10 @@ using subscriptions_actor = caf::typed_actor<answers<list_plans>, answers<get_ac
                                              answers<sync_panel_user>, answers<forget_usage>>;
 
 } // namespace backstay::subscriptions
+
+template <>
+inline constexpr std::array backstay::names_of<backstay::subscriptions::source>{"payment", "purchase", "trial",
+                                                                                "promo",   "bonus",    "admin"};
 
 template <>
 inline constexpr std::array backstay::names_of<backstay::subscriptions::status>{"none", "active", "expired", "trial",

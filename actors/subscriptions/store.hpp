@@ -29,11 +29,19 @@ std::vector<plan> list_plans(transaction& tx);
 /// By id or, without regard to case, by name; only plans on sale.
 std::optional<plan> find_plan(transaction& tx, const std::string& id_or_name);
 
+/// Days of a plan that an account gets.
+struct order {
+  subscriptions::plan plan; ///< as it was on sale; `duration_days` are granted
+  money paid;               ///< what was really paid for them: nothing for a trial, a promo code or a bonus
+  source from = source::payment;
+  std::string cause; ///< such as a payment's id; `from` and `cause` together are granted once
+};
+
 /// Entitles `account` to the plan for its duration: a new subscription, or the same plan's end moved on (from its end
 /// when it still runs, else from now); another plan takes its place (`rules::period_after`). To be called in the
 /// transaction that takes the money; writes the outbox row for the panel and tells the sockets. Locks the account's row
 /// first, so that two payments add up. Errors: `not_found` (no such account).
-subscription grant(transaction& tx, const account_id& account, const plan& what, timestamp now);
+subscription grant(transaction& tx, const account_id& account, const order& what, timestamp now);
 
 std::optional<subscription> find_current(transaction& tx, const account_id& account);
 

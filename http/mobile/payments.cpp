@@ -79,6 +79,26 @@ constexpr rule currency{
 
 constexpr shape received{field("status", [](const done&) { return std::string{"ok"}; })};
 
+/// A provider's call, taken as it came: ruling 15.
+constexpr auto webhook_of(const char* path, const char* provider, const char* summary, int refused = 401) {
+  using payments::receive_webhook;
+  return post<receive_webhook>(path, allow::anyone, bucket::none, summary, answers(200, received),
+                               fails(refused, "It is not genuine"), body_up_to(262'144),
+                               set(&receive_webhook::provider, provider), from_raw_body(&receive_webhook::body),
+                               from_headers(&receive_webhook::headers), from_origin(&receive_webhook::origin));
+}
+
+constexpr std::tuple webhooks{
+    webhook_of("/api/v1/webhooks/cryptobot", "cryptobot", "Crypto Pay tells of a payment"),
+    webhook_of("/api/v1/webhooks/yookassa", "yookassa", "YooKassa tells of a payment"),
+    webhook_of("/api/v1/webhooks/telegram", "stars", "Telegram tells our bot of a payment in stars"),
+    webhook_of("/api/v1/webhooks/heleket", "heleket", "Heleket tells of a payment"),
+    webhook_of("/api/v1/webhooks/mulenpay", "mulenpay", "MulenPay tells of a payment"),
+    webhook_of("/api/v1/webhooks/tribute", "tribute", "Tribute tells of a donation"),
+    webhook_of("/api/v1/webhooks/stripe", "stripe", "Stripe tells of a payment"),
+    webhook_of("/api/v1/webhooks/lemonsqueezy", "lemonsqueezy", "Lemon Squeezy tells of an order"),
+};
+
 constexpr std::tuple endpoints{
     post<create_payment>(
         "/api/v1/payments/create", allow::signed_in, bucket::payments, "Buy a plan: get a link where to pay",
@@ -107,15 +127,13 @@ constexpr std::tuple endpoints{
                                  from_query("offset", &payments::list_payments::offset, between(0, 1'000'000'000)),
                                  from_query("limit", &payments::list_payments::limit, between(1, 100))),
 
-    post<payments::receive_webhook>(
-        "/api/v1/webhooks/cryptobot", allow::anyone, bucket::none, "Crypto Pay tells of a payment",
-        answers(200, received), fails(401, "The signature is wrong"), body_up_to(262'144),
-        set(&payments::receive_webhook::provider, "cryptobot"), from_raw_body(&payments::receive_webhook::body),
-        from_headers(&payments::receive_webhook::headers), from_origin(&payments::receive_webhook::origin)),
 };
 
 } // namespace
 
-void add_payments(router& to, const domains& who) { add_endpoints(to, family, "Payments", who.payments, endpoints); }
+void add_payments(router& to, const domains& who) {
+  add_endpoints(to, family, "Payments", who.payments, endpoints);
+  add_endpoints(to, family, "Webhooks", who.payments, webhooks);
+}
 
 } // namespace backstay::http::mobile

@@ -1,6 +1,7 @@
 #include "integrations/cryptobot/client.hpp"
 
 #include "integrations/cryptobot/dialect.hpp"
+#include "integrations/payment/method.hpp"
 
 #include <algorithm>
 
@@ -76,6 +77,9 @@ client_actor::behavior_type client(self_pointer self, integrations::client_conte
       on([self](const create_charge& order) { return create(self, order); }),
       on([self](const list_charges& query) { return list(self, query); }),
       on([self](const find_charge& query) { return find(self, query); }),
+      // Crypto Pay moves no money back: what it paid out is ours to send.
+      on([](const refund_charge&) -> charge { fail_not_supported(); }),
+      on([](const answer_checkout&) -> done { fail_not_supported(); }),
       on([self](const payment_provider::read_webhook& hook) {
         return cryptobot::read_webhook(hook, self->state.settings.token);
       }),
@@ -83,9 +87,13 @@ client_actor::behavior_type client(self_pointer self, integrations::client_conte
   };
 }
 
-caf::actor spawn_cryptobot(caf::scheduled_actor* parent, integrations::client_context context,
-                           config::settings::cryptobot_section settings) {
-  return caf::actor_cast<caf::actor>(parent->spawn(client, std::move(context), std::move(settings)));
+std::vector<method> methods(const config::settings& settings) {
+  if (settings.cryptobot.token.empty()) return {};
+  return {offered("crypto_bot", "CryptoBot", "cryptobot", method_kind::crypto, settings.cryptobot)};
+}
+
+caf::actor spawn(caf::scheduled_actor* parent, integrations::client_context context, const config::settings& settings) {
+  return caf::actor_cast<caf::actor>(parent->spawn(client, std::move(context), settings.cryptobot));
 }
 
 } // namespace backstay::cryptobot

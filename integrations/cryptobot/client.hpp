@@ -6,6 +6,8 @@
 
 #include <caf/all.hpp>
 
+#include <vector>
+
 namespace backstay::cryptobot {
 
 using client_actor = payment_provider::provider_actor::extend<caf::reacts_to<integrations::exchange_ended>>;
@@ -24,8 +26,8 @@ static_assert(!std::is_aggregate_v<client_state>);
 client_actor::behavior_type client(client_actor::stateful_pointer<client_state> self,
                                    integrations::client_context context, config::settings::cryptobot_section settings);
 
-/// To be called by a guardian's `child_maker`; understands what `payment_provider::provider_actor` does.
-caf::actor spawn_cryptobot(caf::scheduled_actor* parent, integrations::client_context context,
-                           config::settings::cryptobot_section settings);
+/// See `payment_provider::registration`.
+std::vector<payment_provider::method> methods(const config::settings& settings);
+caf::actor spawn(caf::scheduled_actor* parent, integrations::client_context context, const config::settings& settings);
 
 } // namespace backstay::cryptobot

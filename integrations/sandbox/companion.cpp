@@ -66,6 +66,32 @@ void point_providers_at(config::settings::providers_section& providers, const st
   providers.twitter = provider("twitter", "", "");
 }
 
+void point_payments_at(config::settings& settings, const std::string& sandbox, const secret& key) {
+  settings.yookassa.url = sandbox + "/yookassa/v3";
+  settings.yookassa.shop_id = "100500";
+  settings.yookassa.secret_key = key;
+  settings.yookassa.networks = {"127.0.0.0/8", "::1/128"};
+  settings.stars.url = sandbox + "/telegram";
+  settings.stars.webhook_secret = key;
+  settings.stripe.url = sandbox + "/stripe";
+  settings.stripe.secret_key = key;
+  settings.stripe.webhook_secrets = {key};
+  settings.lemonsqueezy.url = sandbox + "/lemonsqueezy";
+  settings.lemonsqueezy.api_key = key;
+  settings.lemonsqueezy.store = "100500";
+  settings.lemonsqueezy.variant = "100501";
+  settings.lemonsqueezy.webhook_secret = key;
+  settings.heleket.url = sandbox + "/heleket/v1";
+  settings.heleket.merchant = "sandbox-merchant";
+  settings.heleket.api_key = key;
+  settings.mulenpay.url = sandbox + "/mulenpay/api";
+  settings.mulenpay.api_key = key;
+  settings.mulenpay.shop_id = "100500";
+  settings.mulenpay.secret_key = key;
+  settings.tribute.donate_url = sandbox + "/tribute/donate";
+  settings.tribute.api_key = key;
+}
+
 } // namespace
 
 options options_for(const config::settings& settings) {
@@ -81,6 +107,7 @@ options options_for(const config::settings& settings) {
           .smtp_port = settings.sandbox.smtp_port,
           .oauth_client_secret = "sandbox-oauth",
           .telegram_bot_token = "7000000001:sandbox-telegram",
+          .payment_key = "sandbox-payments",
           .control_file = data / "control.json"};
 }
 
@@ -92,6 +119,7 @@ void point_clients_at(config::settings& settings) {
   settings.cryptobot.url = url_of(settings) + "/cryptobot/api";
   settings.cryptobot.token = secret{with.cryptobot_token};
   point_providers_at(settings.providers, url_of(settings), secret{with.oauth_client_secret});
+  point_payments_at(settings, url_of(settings), secret{with.payment_key});
   settings.telegram.url = url_of(settings) + "/telegram";
   settings.telegram.bot_token = secret{with.telegram_bot_token};
   if (settings.telegram.bot_name.empty()) settings.telegram.bot_name = "sandbox_bot";

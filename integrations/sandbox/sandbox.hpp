@@ -27,6 +27,8 @@ struct options {
   /// At every provider of sign-ins; our id there is `sandbox-<provider>`.
   std::string oauth_client_secret = {};
   std::string telegram_bot_token = {};
+  /// At every other payment provider: our key, and what signs webhooks.
+  std::string payment_key = {};
   /// JSON `{"url","token"}` that a server writes about its control port. Read afresh at each use: servers come and go.
   std::filesystem::path control_file;
 };

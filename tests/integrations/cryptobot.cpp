@@ -43,16 +43,16 @@ std::string list(const json& items) { return ok({{"items", items}}); }
 
 struct fixture {
   scripted_system remote{[](const incoming&) { return list(json::array()); }};
-  config::settings::cryptobot_section settings;
+  config::settings settings;
   std::optional<harness> client;
 
   fixture() { start(remote.url() + "/api", "1:cryptobot-token"); }
 
   void start(const std::string& url, const std::string& token) {
-    settings = {.url = url, .token = secret{token}};
-    client.emplace("cryptobot", [this](auto* parent, auto context) {
-      return cryptobot::spawn_cryptobot(parent, context, settings);
-    });
+    settings.cryptobot.url = url;
+    settings.cryptobot.token = secret{token};
+    client.emplace("cryptobot",
+                   [this](auto* parent, auto context) { return cryptobot::spawn(parent, context, settings); });
   }
 
   create_charge order() const { return {ours, {999, "USD"}, "Premium \xff"}; }

@@ -245,7 +245,8 @@ CAF_TEST(what was granted reaches the panel as our row says) {
       .id = plan_id::random(), .name = "Basic", .duration_days = 30, .traffic_limit_bytes = 1000, .max_devices = 2};
   auto granted = commit([&](transaction& tx) {
     subscriptions::store::insert_plan(tx, plan, 1);
-    return subscriptions::store::grant(tx, ann, plan, clock->now());
+    return subscriptions::store::grant(tx, ann, {plan, {}, subscriptions::source::admin, to_string(uuid::random())},
+                                       clock->now());
   });
   start_outbox();
   CAF_REQUIRE(becomes("done_at IS NOT NULL", 1));
@@ -268,7 +269,8 @@ CAF_TEST(an entitlement that is over is not sent to the panel) {
   subscriptions::plan plan{.id = plan_id::random(), .name = "Basic", .duration_days = 30};
   commit([&](transaction& tx) {
     subscriptions::store::insert_plan(tx, plan, 1);
-    subscriptions::store::grant(tx, ann, plan, clock->now());
+    subscriptions::store::grant(tx, ann, {plan, {}, subscriptions::source::admin, to_string(uuid::random())},
+                                clock->now());
   });
   clock->set_offset(days{31});
   start_outbox();

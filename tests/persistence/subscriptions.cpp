@@ -30,6 +30,10 @@ plan make_plan(const std::string& name, int duration, std::vector<money> prices)
           .features = {"fast", "\"quoted\""}};
 }
 
+store::order order_of(const plan& what) {
+  return {what, what.prices.front(), subscriptions::source::payment, to_string(uuid::random())};
+}
+
 struct fixture : commerce_database {
   fixture() {
     commit([&](transaction& tx) {
@@ -39,7 +43,7 @@ struct fixture : commerce_database {
   }
 
   store::subscription grant(const plan& what, timestamp now) {
-    return commit([&](transaction& tx) { return store::grant(tx, ann, what, now); });
+    return commit([&](transaction& tx) { return store::grant(tx, ann, order_of(what), now); });
   }
   std::int64_t count(const std::string& table) {
     return commit(
@@ -93,7 +97,7 @@ CAF_TEST(two plans cannot have one name) {
 
 CAF_TEST(a grant entitles from now and tells panel and sockets in the same transaction) {
   auto opened = begin();
-  auto granted = store::grant(opened->tx, ann, cheap, moment(0));
+  auto granted = store::grant(opened->tx, ann, order_of(cheap), moment(0));
   CAF_CHECK_EQUAL(count("outbox"), 0);
   CAF_CHECK_EQUAL(count("live_events"), 0);
   opened->commit();
@@ -146,8 +150,9 @@ CAF_TEST(payments at the same time add up) {
 
 CAF_TEST(nobody can be entitled who does not exist) {
   auto stranger = account_id::random();
-  CAF_CHECK(code_of([&] { commit([&](transaction& tx) { store::grant(tx, stranger, cheap, moment(0)); }); }) ==
-            ec::not_found);
+  CAF_CHECK(code_of([&] {
+              commit([&](transaction& tx) { store::grant(tx, stranger, order_of(cheap), moment(0)); });
+            }) == ec::not_found);
   CAF_CHECK(!commit([&](transaction& tx) { return store::find_current(tx, stranger); }));
   CAF_CHECK(!commit([&](transaction& tx) { return store::find_panel_link(tx, stranger); }));
 }
