@@ -63,12 +63,12 @@ charge best_of(const std::vector<charge>& charges) {
   return *std::max_element(charges.begin(), charges.end(), [&](auto& a, auto& b) { return worth(a) < worth(b); });
 }
 
-std::vector<wallet::store::transfer> bookings(const payment& what) {
-  using namespace wallet::store;
+std::vector<wallet::transfer> bookings(const payment& what) {
+  using wallet::cause_kind;
   auto id = to_string(what.id);
-  auto buyer = wallet_of(what.account);
-  return {{"payment", id, wallet::store::provider(what.provider), buyer, what.price},
-          {"purchase", id, buyer, revenue(), what.price}};
+  auto buyer = wallet::wallet_of(what.account);
+  return {{{cause_kind::payment, id}, wallet::provider(what.provider), buyer, what.price},
+          {{cause_kind::purchase, id}, buyer, wallet::revenue(), what.price}};
 }
 
 bool is_certainly_not_executed(ec code) {

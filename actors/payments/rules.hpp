@@ -34,7 +34,7 @@ std::string reason(const store::record& ours, const payment_provider::charge& se
 payment_provider::charge best_of(const std::vector<payment_provider::charge>& charges);
 
 /// A plan that is bought directly is a top-up of the wallet and a purchase from it.
-std::vector<wallet::store::transfer> bookings(const payment& what);
+std::vector<wallet::transfer> bookings(const payment& what);
 
 /// True when the provider cannot have done what we asked.
 bool is_certainly_not_executed(ec code);

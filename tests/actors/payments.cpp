@@ -101,11 +101,11 @@ CAF_TEST(a direct purchase is a top - up and a purchase) {
   row.account = account_id::random();
   auto transfers = bookings(row);
   CAF_REQUIRE_EQUAL(transfers.size(), 2u);
-  CAF_CHECK(transfers[0].to == wallet::store::wallet_of(row.account));
-  CAF_CHECK(transfers[1].from == wallet::store::wallet_of(row.account));
+  CAF_CHECK(transfers[0].to == wallet::wallet_of(row.account));
+  CAF_CHECK(transfers[1].from == wallet::wallet_of(row.account));
   for (auto& each : transfers) {
     CAF_CHECK(each.amount == row.price);
-    CAF_CHECK_EQUAL(each.cause_id, to_string(row.id));
+    CAF_CHECK_EQUAL(each.cause.id, to_string(row.id));
   }
 }
 
