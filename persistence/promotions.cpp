@@ -99,12 +99,19 @@ void offer(transaction& tx, const account_id& account, int percent, const maybe<
          account, percent, until);
 }
 
-void add_traffic(transaction& tx, const account_id& account, std::int64_t bytes) {
-  tx.run("UPDATE subscriptions SET traffic_limit_bytes = traffic_limit_bytes + $2::bigint WHERE account_id = $1::uuid",
-         account, bytes);
+void add_traffic(transaction& tx, const account_id& account, std::int64_t bytes, timestamp now) {
+  tx.run("UPDATE subscriptions SET traffic_limit_bytes = traffic_limit_bytes + $2::bigint WHERE account_id = $1::uuid "
+         "AND expires_at > $3::timestamptz",
+         account, bytes, now);
 }
 
 // ---- Activations
+
+/// Not FOR UPDATE: rows that merely refer to the account may be written meanwhile.
+void lock_account(transaction& tx, const account_id& account) {
+  if (!tx.first("SELECT 1 FROM accounts WHERE id = $1::uuid FOR NO KEY UPDATE", account))
+    fail(ec::not_found, "Account not found");
+}
 
 void note_use(transaction& tx, const promo_code& what, const account_id& account, timestamp now) {
   auto& brings = what.benefit;

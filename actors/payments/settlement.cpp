@@ -2,6 +2,7 @@
 
 #include "actors/kernel/error.hpp"
 #include "actors/notifications/store.hpp"
+#include "actors/referrals/store.hpp"
 #include "actors/subscriptions/store.hpp"
 
 #include <algorithm>
@@ -95,6 +96,7 @@ void settle(transaction& tx, store::record& row, timestamp now) {
       tx, row.account,
       {live::notification_kind::payment_confirmed, "Payment received", row.plan_name + " is active", "/subscription"},
       now);
+  referrals::store::reward(tx, row.account, row.id, row.price, now);
   auto transfers = bookings(row);
   // An unpaid row whose money is booked contradicts the one transaction of both: nothing is guessed, the ledger's
   // doctor shows it.

@@ -17,11 +17,15 @@ std::string cause_of(const promo_code& code, const account_id& account) {
   return to_string(code.id) + " " + to_string(account);
 }
 
-/// The plan that an account has, running or not; else what the code says; else the first on sale.
+/// The plan that an account has, as it has it, also if it is off sale; else what the code says; else the first on sale.
 plan plan_for(transaction& tx, const std::optional<subscriptions::store::subscription>& current, const benefit& what) {
-  auto id = current ? std::optional{current->plan} : what.plan;
-  if (id)
-    if (auto found = subscriptions::store::find_any_plan(tx, *id)) return *found;
+  if (current)
+    return {.id = current->plan,
+            .name = current->plan_name,
+            .traffic_limit_bytes = current->traffic_limit_bytes,
+            .max_devices = current->max_devices};
+  if (what.plan)
+    if (auto found = subscriptions::store::find_plan(tx, to_string(*what.plan))) return *found;
   auto on_sale = subscriptions::store::list_plans(tx);
   if (on_sale.empty()) fail(ec::refused, "There is no plan whose days the code could bring.", "NO_PLAN");
   return on_sale.front();
@@ -31,11 +35,9 @@ plan plan_for(transaction& tx, const std::optional<subscriptions::store::subscri
 /// with the plan's.
 timestamp give_days(transaction& tx, const promo_code& code, const account_id& account, timestamp now) {
   auto& brings = code.benefit;
-  auto current = subscriptions::store::find_current(tx, account);
-  auto what = plan_for(tx, current, brings);
+  auto what = plan_for(tx, subscriptions::store::find_current(tx, account), brings);
   what.duration_days = *brings.days;
-  bool is_running = current && current->expires_at > now;
-  if (brings.traffic_bytes && is_running) store::add_traffic(tx, account, *brings.traffic_bytes);
+  if (brings.traffic_bytes) store::add_traffic(tx, account, *brings.traffic_bytes, now);
   if (brings.traffic_bytes && what.traffic_limit_bytes) *what.traffic_limit_bytes += *brings.traffic_bytes;
   return subscriptions::store::grant(tx, account, {what, {}, source::promo, cause_of(code, account)}, now).expires_at;
 }
@@ -93,7 +95,7 @@ activation give(transaction& tx, const promo_code& code, const account_id& accou
 } // namespace
 
 activation use(transaction& tx, const account_id& account, const std::string& typed, timestamp now) {
-  subscriptions::store::lock_account(tx, account);
+  store::lock_account(tx, account);
   auto code = store::lock(tx, to_upper(typed));
   if (!code) fail(ec::not_found, "There is no such code.", "PROMO_NOT_FOUND");
   check(*code, store::find_record(tx, account, code->id, now), now);
