@@ -107,12 +107,6 @@ void add_traffic(transaction& tx, const account_id& account, std::int64_t bytes,
 
 // ---- Activations
 
-/// Not FOR UPDATE: rows that merely refer to the account may be written meanwhile.
-void lock_account(transaction& tx, const account_id& account) {
-  if (!tx.first("SELECT 1 FROM accounts WHERE id = $1::uuid FOR NO KEY UPDATE", account))
-    fail(ec::not_found, "Account not found");
-}
-
 void note_use(transaction& tx, const promo_code& what, const account_id& account, timestamp now) {
   auto& brings = what.benefit;
   tx.run("INSERT INTO promo_code_uses (promo_code_id, account_id, used_at, amount, currency, days, percent) "

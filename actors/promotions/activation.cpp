@@ -17,15 +17,11 @@ std::string cause_of(const promo_code& code, const account_id& account) {
   return to_string(code.id) + " " + to_string(account);
 }
 
-/// The plan that an account has, as it has it, also if it is off sale; else what the code says; else the first on sale.
+/// The plan that an account has or had, also if it is off sale; else what the code says; else the first on sale.
 plan plan_for(transaction& tx, const std::optional<subscriptions::store::subscription>& current, const benefit& what) {
-  if (current)
-    return {.id = current->plan,
-            .name = current->plan_name,
-            .traffic_limit_bytes = current->traffic_limit_bytes,
-            .max_devices = current->max_devices};
-  if (what.plan)
-    if (auto found = subscriptions::store::find_plan(tx, to_string(*what.plan))) return *found;
+  auto id = current ? std::optional{current->plan} : what.plan;
+  if (id)
+    if (auto found = subscriptions::store::find_any_plan(tx, *id)) return *found;
   auto on_sale = subscriptions::store::list_plans(tx);
   if (on_sale.empty()) fail(ec::refused, "There is no plan whose days the code could bring.", "NO_PLAN");
   return on_sale.front();
@@ -95,7 +91,7 @@ activation give(transaction& tx, const promo_code& code, const account_id& accou
 } // namespace
 
 activation use(transaction& tx, const account_id& account, const std::string& typed, timestamp now) {
-  store::lock_account(tx, account);
+  subscriptions::store::lock_account(tx, account);
   auto code = store::lock(tx, to_upper(typed));
   if (!code) fail(ec::not_found, "There is no such code.", "PROMO_NOT_FOUND");
   check(*code, store::find_record(tx, account, code->id, now), now);

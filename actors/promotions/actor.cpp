@@ -24,8 +24,8 @@ void record(transaction& tx, const Command& command, const char* action, const p
 }
 
 void check_plan(transaction& tx, const benefit& what) {
-  if (what.plan && !subscriptions::store::find_plan(tx, to_string(*what.plan)))
-    fail_field("plan_id", "There is no such plan on sale", "not_found");
+  if (what.plan && !subscriptions::store::find_any_plan(tx, *what.plan))
+    fail_field("plan_id", "There is no such plan", "not_found");
 }
 
 auto save(self_pointer self, const save_promo_code& command) {

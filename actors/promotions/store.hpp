@@ -26,9 +26,6 @@ struct record {
   bool has_purchased = false;
 };
 
-/// The account's row, locked: its activations and purchases come one after the other. Errors: `not_found`.
-void lock_account(transaction& tx, const account_id& account);
-
 /// By its code in upper case, locked until the transaction ends.
 std::optional<promo_code> lock(transaction& tx, const std::string& code);
 

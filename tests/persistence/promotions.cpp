@@ -279,7 +279,7 @@ CAF_TEST(of 64 purchases at the same time one has the offer) {
   std::atomic<int> cheap = 0;
   in_parallel(64, [&](int) {
     cheap += commit([&](transaction& tx) {
-      store::lock_account(tx, ann); // as every purchase does
+      subscriptions::store::lock_account(tx, ann); // as every purchase does
       return store::use_discount(tx, ann, now).offer_percent == 30;
     });
   });
