@@ -41,7 +41,7 @@ timestamp give_days(transaction& tx, const promo_code& code, const account_id& a
 /// A trial like the one without a code: once an account, and never after anything else.
 timestamp give_trial(transaction& tx, const promo_code& code, const account_id& account, timestamp now) {
   if (subscriptions::store::find_current(tx, account))
-    fail(ec::refused, "A trial is for accounts that never had a subscription.", "TRIAL_NOT_AVAILABLE");
+    fail(ec::refused, "A trial is for accounts that never had a subscription.", "TRIAL_USED");
   auto what = plan_for(tx, std::nullopt, code.benefit);
   what.duration_days = *code.benefit.days;
   return subscriptions::store::grant(tx, account, {what, {}, source::trial, to_string(account)}, now).expires_at;
