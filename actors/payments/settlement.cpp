@@ -179,8 +179,8 @@ void book(transaction& tx, const store::record& row, timestamp now) {
   auto till = wallet::provider(row.provider);
   if (!wallet::store::credit(tx, *row.account, till, row.price, {cause_kind::payment, id}, now))
     fail(ec::internal, "the payment is booked but not paid");
-  if (row.fee > 0)
-    wallet::store::post(tx, {{cause_kind::fee, id}, till, wallet::revenue(), {row.fee, row.price.currency}}, now);
+  const wallet::transfer fee{{cause_kind::fee, id}, till, wallet::revenue(), {row.fee, row.price.currency}};
+  if (row.fee > 0) wallet::store::post(tx, fee, now);
 }
 
 /// Buys the plan, if the wallet covers it: a debt may have eaten what came.
@@ -230,9 +230,9 @@ void reverse(transaction& tx, store::record& row, timestamp now) {
     wallet::store::undo_purchase(tx, id, now);
   }
   wallet::store::take_back(tx, *row.account, till, row.price, {cause_kind::refund, id}, now);
-  if (row.fee > 0)
-    wallet::store::post(
-        tx, {{cause_kind::reversal, "fee " + id}, wallet::revenue(), till, {row.fee, row.price.currency}}, now);
+  const wallet::transfer fee{
+      {cause_kind::reversal, "fee " + id}, wallet::revenue(), till, {row.fee, row.price.currency}};
+  if (row.fee > 0) wallet::store::post(tx, fee, now);
 }
 
 void put_before_a_person(store::record& row, const std::string& why) {
