@@ -55,8 +55,7 @@ bool may_look_inside(const exchange& x) {
 
 const char* condition_of(const vitals& pulse) {
   if (pulse.degraded) return "degraded";
-  if (!pulse.up) return "restarting";
-  return pulse.circuit_open ? "circuit_open" : "up";
+  return pulse.up ? "up" : "restarting";
 }
 
 std::string overall(const sources& from) {
@@ -64,7 +63,7 @@ std::string overall(const sources& from) {
   bool is_degraded = false;
   for (auto& pulse : from.board.all()) {
     if (!pulse->up && pulse->critical) return "unhealthy";
-    is_degraded |= !pulse->up || pulse->circuit_open;
+    is_degraded |= !pulse->up || pulse->degraded;
   }
   return is_degraded ? "degraded" : "healthy";
 }
