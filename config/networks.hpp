@@ -12,6 +12,7 @@ namespace backstay::config {
 /// A list of addresses and networks, as settings name them (CIDR, RFC 4632).
 class networks {
 public:
+  networks() = default;
   /// Throws `std::invalid_argument` for what is neither.
   explicit networks(const std::vector<std::string>& texts);
 

@@ -186,7 +186,7 @@ payment_provider::webhook_event read_webhook(const payment_provider::read_webhoo
   const auto signature = update.has("sign") ? update.get<std::string>("sign") : std::string{};
   // Everybody can sign with no key.
   if (key.empty() || !crypto::equal(expected, signature)) fail(ec::unauthenticated);
-  payment_provider::webhook_event event{update.get<std::string>("uuid") + ":" + read_status(update), std::nullopt};
+  payment_provider::webhook_event event{crypto::to_hex(crypto::sha256(hook.body)), std::nullopt};
   // Payouts and static wallets are another program's.
   if (update.get<std::string>("type") == "payment") event.about = read_charge(update, ec::malformed);
   return event;

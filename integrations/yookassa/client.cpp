@@ -24,9 +24,9 @@ constexpr int most_pages = 100;
 /// Killed after the call was sent: the repeated call is answered with the same payment.
 charge_promise create(self_pointer self, const create_charge& order) {
   auto promise = self->make_response_promise<charge>();
-  call(self, "create_charge", create_payment(*self->state.at, order), promise,
+  call(self, "create_charge", create_payment(self->state.at, order), promise,
        [self, order, promise](const http_response& answer) mutable {
-         promise.deliver(read_created(*self->state.at, order, answer));
+         promise.deliver(read_created(self->state.at, order, answer));
        });
   return promise;
 }
@@ -35,17 +35,17 @@ charges_promise list(self_pointer self, const list_charges& query) {
   std::vector<std::string> ids;
   std::copy_if(query.external_ids.begin(), query.external_ids.end(), std::back_inserter(ids), is_payment_id);
   return look_up_each(
-      self, std::move(ids), [self](const std::string& id) { return get_payment(*self->state.at, id); },
-      [self](const http_response& answer) { return read_payment(*self->state.at, answer); });
+      self, std::move(ids), [self](const std::string& id) { return get_payment(self->state.at, id); },
+      [self](const http_response& answer) { return read_payment(self->state.at, answer); });
 }
 
 void search(self_pointer self, const find_charge& query, const std::string& cursor, int pages, charge_list found,
             charges_promise promise) {
   if (pages == most_pages) integrations::fail_outside(ec::upstream, "too many payments to search");
   const auto since = query.since - clock_difference;
-  call(self, "find_charge", list_payments(*self->state.at, since, cursor), promise,
+  call(self, "find_charge", list_payments(self->state.at, since, cursor), promise,
        [=](const http_response& answer) mutable {
-         auto page = read_page(*self->state.at, answer);
+         auto page = read_page(self->state.at, answer);
          for (auto& each : page.charges)
            if (each.payment == query.payment) found.items.push_back(std::move(each));
          if (page.next.empty()) promise.deliver(std::move(found));
@@ -60,9 +60,9 @@ charges_promise find(self_pointer self, const find_charge& query) {
 }
 
 void get_refunded(self_pointer self, const std::string& id, charge_promise promise) {
-  call(self, "refund_charge", get_payment(*self->state.at, id), promise,
+  call(self, "refund_charge", get_payment(self->state.at, id), promise,
        [self, promise](const http_response& answer) mutable {
-         auto stands = read_payment(*self->state.at, answer);
+         auto stands = read_payment(self->state.at, answer);
          if (!stands) integrations::fail_outside(ec::upstream, "the refunded payment is gone");
          promise.deliver(std::move(*stands));
        });
@@ -72,7 +72,7 @@ void get_refunded(self_pointer self, const std::string& id, charge_promise promi
 charge_promise refund(self_pointer self, const refund_charge& order) {
   if (!is_payment_id(order.external_id)) fail(ec::not_found);
   auto promise = self->make_response_promise<charge>();
-  call(self, "refund_charge", create_refund(*self->state.at, order), promise,
+  call(self, "refund_charge", create_refund(self->state.at, order), promise,
        [self, id = order.external_id, promise](const http_response& answer) {
          read_refund(answer);
          get_refunded(self, id, promise);
@@ -92,7 +92,7 @@ client_actor::behavior_type client(self_pointer self, integrations::client_conte
       on([self](const find_charge& query) { return find(self, query); }),
       on([self](const refund_charge& order) { return refund(self, order); }),
       on([](const answer_checkout&) -> done { fail_not_supported(); }),
-      on([self](const payment_provider::read_webhook& hook) { return yookassa::read_webhook(*self->state.at, hook); }),
+      on([self](const payment_provider::read_webhook& hook) { return yookassa::read_webhook(self->state.at, hook); }),
       [self](integrations::exchange_ended& ended) { self->state.open.finish(ended); },
   };
 }

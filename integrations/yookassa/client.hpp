@@ -19,7 +19,7 @@ struct client_state : integrations::client_state {
   client_state() = default;
   static inline constexpr auto name = "yookassa";
 
-  std::optional<shop> at;
+  shop at;
 };
 static_assert(!std::is_aggregate_v<client_state>);
 

@@ -216,7 +216,7 @@ payment_provider::webhook_event read_webhook(const shop& at, const payment_provi
   const fields notification{document, ec::malformed};
   const auto event = notification.get<std::string>("event");
   const auto object = notification.in("object");
-  payment_provider::webhook_event read{event + ":" + object.get<std::string>("id"), std::nullopt};
+  payment_provider::webhook_event read{crypto::to_hex(crypto::sha256(hook.body)), std::nullopt};
   if (event.starts_with("payment.")) read.about = read_charge(at, object, ec::malformed);
   if (event.starts_with("refund.")) read.about = read_refunded(object);
   return read;

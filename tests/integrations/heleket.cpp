@@ -216,15 +216,16 @@ CAF_TEST(webhooks are signed over their text as PHP writes it) {
   const std::string sign = R"("sign":"77575bcddef2a10c322fcf276eddbdf0")";
   const auto told = client->ask(read_webhook{head + letters + "," + sign + "}", {}});
   CAF_REQUIRE(told.value && told.value->about);
-  CAF_CHECK_EQUAL(told.value->event_id, "62f88b36-a9d5-4fa6-aa26-e040c3dbf26d:paid");
+  const auto replayed = client->ask(read_webhook{head + letters + "," + sign + "}", {}});
+  CAF_CHECK_EQUAL(replayed.value->event_id, told.value->event_id); // the same event
   CAF_CHECK(told.value->about->payment == ours && told.value->about->state == charge_state::paid);
   CAF_CHECK(told.value->about->price == (money{50000, "RUB"}));
 
   const auto escaped = replaced(replaced(letters, "Заказ", R"(\u0417\u0430\u043a\u0430\u0437)"), "№", R"(\u2116)");
   CAF_CHECK(is_genuine(head + escaped + "," + sign + "}"));
   CAF_CHECK(is_genuine(head + replaced(letters, R"(\/)", "/") + "," + sign + "}"));
-  CAF_CHECK(is_genuine(replaced(head + letters + " }", "{", "{ " + sign + " ,\n")));    // wherever it stands
-  CAF_CHECK(is_genuine(replaced(head, "{", "{" + sign + ",") + letters + "}"));         // and twice: a replay
+  CAF_CHECK(is_genuine(replaced(head + letters + " }", "{", "{ " + sign + " ,\n"))); // wherever it stands
+  CAF_CHECK(is_genuine(replaced(head, "{", "{" + sign + ",") + letters + "}"));
   CAF_CHECK(is_genuine(replaced(head, "{", "{ " + sign + ", \t") + letters + "\r\n}")); // with space between
 
   const auto whole = head + letters + "," + sign + "}";
