@@ -117,9 +117,12 @@ page read_page(const http_response& answer, Read read) {
   return all;
 }
 
-std::string list_of(const settings& where, std::size_t page) {
-  return "?filter[store_id]=" + percent_encode(where.store) + "&page[number]=" + std::to_string(page) +
-         "&page[size]=" + std::to_string(page_size);
+http_request get_page(const settings& where, const std::string& path, std::size_t page,
+                      std::vector<std::pair<std::string, std::string>> filter) {
+  filter.insert(filter.end(), {{"filter[store_id]", where.store},
+                               {"page[number]", std::to_string(page)},
+                               {"page[size]", std::to_string(page_size)}});
+  return request(where, "GET", path + "?" + to_query(filter));
 }
 
 } // namespace
@@ -229,13 +232,10 @@ std::optional<charge> read_order(const http_response& answer) {
 }
 
 http_request get_checkouts(const settings& where, std::size_t page) {
-  return request(where, "GET",
-                 "/v1/checkouts" + list_of(where, page) + "&filter[variant_id]=" + percent_encode(where.variant));
+  return get_page(where, "/v1/checkouts", page, {{"filter[variant_id]", where.variant}});
 }
 
-http_request get_orders(const settings& where, std::size_t page) {
-  return request(where, "GET", "/v1/orders" + list_of(where, page));
-}
+http_request get_orders(const settings& where, std::size_t page) { return get_page(where, "/v1/orders", page, {}); }
 
 page read_checkouts(const settings& where, const http_response& answer, timestamp now) {
   return read_page(answer, [&](const fields& resource) { return read_checkout(where, resource, now).shown; });

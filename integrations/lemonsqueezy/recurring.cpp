@@ -156,7 +156,8 @@ payment_provider::portal read_portal(const http_response& answer) {
 http_request list_invoices(const settings& where, const payment_provider::list_invoices& query) {
   require_number(query.subscription);
   return request(where, "GET",
-                 "/v1/subscription-invoices?filter[subscription_id]=" + query.subscription + "&page[size]=100");
+                 "/v1/subscription-invoices?" +
+                     to_query({{"filter[subscription_id]", query.subscription}, {"page[size]", "100"}}));
 }
 
 payment_provider::invoice_list read_invoices(const http_response& answer) {
