@@ -221,6 +221,7 @@ private:
   json& keep(json object) {
     object["created"] = now();
     object["livemode"] = false;
+    object["sandbox"]["sequence"] = ++last_number_;
     world_.changed();
     return objects_[object["id"].get<std::string>()] = std::move(object);
   }
@@ -240,12 +241,13 @@ private:
 
   /// The newest first.
   json all_of(const std::string& kind, const std::function<bool(const json&)>& matches = {}) const {
-    std::vector<json> found;
+    std::map<std::int64_t, json, std::greater<>> found;
     for (const auto& id : ids_of(kind))
-      if (const auto& object = objects_.at(id); !matches || matches(object)) found.push_back(present(object));
-    std::stable_sort(found.begin(), found.end(), [](auto& a, auto& b) { return a["number"] > b["number"]; });
-    std::stable_sort(found.begin(), found.end(), [](auto& a, auto& b) { return a["created"] > b["created"]; });
-    return found;
+      if (const auto& object = objects_.at(id); !matches || matches(object))
+        found.emplace(object.at("sandbox").at("sequence").get<std::int64_t>(), present(object));
+    auto items = json::array();
+    for (auto& [sequence, object] : found) items.push_back(std::move(object));
+    return items;
   }
 
   /// An object as the API shows it: with addresses on the port of this run, and without what only we need.
@@ -529,13 +531,13 @@ private:
     const auto amount = given.take_integer("amount", 1, 99'999'999, 0);
     const auto metadata = given.take_members("metadata");
     given.finish();
-    return reply(refund(intent, amount, metadata));
+    return reply(present(refund(intent, amount, metadata)));
   }
 
   answer refund_by_hand(const call& c) {
     const auto body = c.body.empty() ? json::object() : json::parse(c.body);
     auto& intent = find("payment_intent", c.parameters.at("id"));
-    return reply(refund(intent, body.value("amount", std::int64_t{0}), json::object()));
+    return reply(present(refund(intent, body.value("amount", std::int64_t{0}), json::object())));
   }
 
   // ---- Subscriptions
@@ -727,6 +729,7 @@ private:
   std::map<std::string, json> replays_;
   /// Cards that pay no more.
   std::map<std::string, bool> declining_;
+  /// What the newest is told by.
   std::int64_t last_number_ = 0;
 };
 

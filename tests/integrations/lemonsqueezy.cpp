@@ -218,7 +218,7 @@ CAF_TEST(a lost create is searched for among checkouts and orders) {
   CAF_CHECK_EQUAL(bought.value->items[0].external_id, "17");
   CAF_CHECK_EQUAL(remote.take().size(), 4u);
   is_paid = false;
-  CAF_CHECK_EQUAL(client->ask(find_charge{ours, since}).value->items.at(0).external_id, checkout_id);
+  CAF_CHECK(client->ask(find_charge{ours, since}).value->items.at(0).external_id == checkout_id);
   remote.take();
   CAF_CHECK(client->ask(find_charge{ours, newest - std::chrono::minutes{30}}).value->items.empty());
   CAF_CHECK_EQUAL(remote.take().size(), 1u); // what is behind is older still
@@ -249,7 +249,7 @@ CAF_TEST(money goes back once) {
   CAF_CHECK_EQUAL(remote.take().size(), 1u); // what went back does not go again
   now = order();
   CAF_CHECK(client->ask(refund_charge{ours, "17", {300, "USD"}}).value);
-  CAF_CHECK_EQUAL(remote.take().at(1).document()["data"]["attributes"], json::parse(R"({"amount":300})"));
+  CAF_CHECK(remote.take().at(1).document()["data"]["attributes"] == json::parse(R"({"amount":300})"));
   play(missing);
   CAF_CHECK(client->failure(whole) == ec::not_found);
   CAF_CHECK(client->failure(refund_charge{ours, checkout_id, {999, "USD"}}) == ec::not_found);
@@ -396,7 +396,7 @@ CAF_TEST(changes and ends are not done twice) {
     const auto calls = count(change_subscription{"31", "200003", difference});
     CAF_REQUIRE_EQUAL(calls.size(), 2u);
     CAF_CHECK_EQUAL(calls[1].method + " " + calls[1].target, "PATCH /v1/subscriptions/31");
-    CAF_CHECK_EQUAL(calls[1].document()["data"]["attributes"], json::parse(attributes));
+    CAF_CHECK(calls[1].document()["data"]["attributes"] == json::parse(attributes));
   }
   CAF_CHECK_EQUAL(count(change_subscription{"31", "200001"}).size(), 1u);
   const auto cancels = count(cancel_subscription{"31", false});
@@ -411,8 +411,8 @@ CAF_TEST(invoices and portals) {
   play(ok(json{invoice(), invoice({{"status", "pending"}, {"urls", nullptr}}), invoice({{"status", "void"}}),
                invoice({{"status", "refunded"}})}));
   const auto items = client->ask(list_invoices{"31"}).value.value().items;
-  CAF_CHECK_EQUAL(remote.take().at(0).target,
-                  "/v1/subscription-invoices?filter%5Bsubscription_id%5D=31&page%5Bsize%5D=100");
+  CAF_CHECK(remote.take().at(0).target ==
+            "/v1/subscription-invoices?filter%5Bsubscription_id%5D=31&page%5Bsize%5D=100");
   CAF_REQUIRE_EQUAL(items.size(), 4u);
   const recurring_invoice expected{.external_id = "41",
                                    .state = invoice_state::paid,
@@ -426,7 +426,7 @@ CAF_TEST(invoices and portals) {
   CAF_CHECK(items[3].state == invoice_state::refunded);
 
   play(ok({{"id", "5"}, {"attributes", {{"urls", {{"customer_portal", "https://store.lemonsqueezy.com/billing"}}}}}}));
-  CAF_CHECK_EQUAL(client->ask(open_portal{"5", ""}).value->url, "https://store.lemonsqueezy.com/billing");
+  CAF_CHECK(client->ask(open_portal{"5", ""}).value->url == "https://store.lemonsqueezy.com/billing");
   play(ok({{"id", "5"}, {"attributes", {{"urls", {{"customer_portal", nullptr}}}}}}));
   CAF_CHECK(client->failure(open_portal{"5", ""}) == ec::not_found);
   CAF_CHECK(client->failure(open_portal{"cus_1", ""}) == ec::not_found);
@@ -488,8 +488,8 @@ CAF_TEST(payments in the sandbox) {
   CAF_CHECK(client->ask(find_charge{ours, since}).value->items == std::vector{paid});
   CAF_CHECK(read().about == paid);
 
-  CAF_CHECK_EQUAL(client->ask(refund_charge{ours, paid.external_id, {400, "USD"}}).value->refunded, 400);
-  CAF_CHECK_EQUAL(client->ask(refund_charge{ours, paid.external_id, {400, "USD"}}).value->refunded, 400);
+  CAF_CHECK(client->ask(refund_charge{ours, paid.external_id, {400, "USD"}}).value->refunded == 400);
+  CAF_CHECK(client->ask(refund_charge{ours, paid.external_id, {400, "USD"}}).value->refunded == 400);
   CAF_CHECK_EQUAL(read().about->refunded, 400);
   CAF_CHECK(client->ask(refund_charge{ours, paid.external_id, {999, "USD"}}).value->state == charge_state::refunded);
   CAF_CHECK(read().about->state == charge_state::refunded);
@@ -542,7 +542,7 @@ CAF_TEST(a subscription in the sandbox) {
   const auto begun = client->ask(get_subscription{id}).value.value();
   CAF_CHECK(begun.state == recurring_state::active);
 
-  CAF_CHECK_EQUAL(client->ask(change_subscription{id, "200003"}).value->plan, "200003");
+  CAF_CHECK(client->ask(change_subscription{id, "200003"}).value->plan == "200003");
   CAF_CHECK(find(events(2), recurring_change::invoice_paid));
   const auto invoices = client->ask(list_invoices{id}).value->items;
   CAF_REQUIRE_EQUAL(invoices.size(), 2u);

@@ -201,8 +201,8 @@ CAF_TEST(a payment is a session with our id on it and a key of our row) {
   saving.saves_method = true;
   CAF_REQUIRE(client->ask(saving).value);
   const auto saved = form(remote.take().at(0));
-  CAF_CHECK_EQUAL(saved.at("payment_intent_data[setup_future_usage]"), "off_session");
-  CAF_CHECK_EQUAL(saved.at("customer_creation"), "always");
+  CAF_CHECK(saved.at("payment_intent_data[setup_future_usage]") == "off_session");
+  CAF_CHECK(saved.at("customer_creation") == "always");
 }
 
 CAF_TEST(amounts are in the units of the API) {
@@ -215,7 +215,7 @@ CAF_TEST(amounts are in the units of the API) {
     auto of = order();
     of.price = price;
     CAF_CHECK(client->ask(of).value->price == price);
-    CAF_CHECK_EQUAL(form(remote.take().at(0)).at("line_items[0][price_data][unit_amount]"), amount);
+    CAF_CHECK(form(remote.take().at(0)).at("line_items[0][price_data][unit_amount]") == amount);
   }
   auto split = order();
   split.price = {705, "MGA"};
@@ -260,9 +260,9 @@ CAF_TEST(states of a session) {
   };
   CAF_CHECK(state(session()).state == charge_state::pending);
   CAF_CHECK(state(changed(session(), {{"status", "expired"}, {"url", nullptr}})).state == charge_state::expired);
-  CAF_CHECK_EQUAL(remote.take().at(0).target,
-                  "/v1/checkout/sessions/"
-                  "cs_test_1?expand%5B0%5D=payment_intent.latest_charge&expand%5B1%5D=payment_intent.payment_method");
+  CAF_CHECK(remote.take().at(0).target ==
+            "/v1/checkout/sessions/"
+            "cs_test_1?expand%5B0%5D=payment_intent.latest_charge&expand%5B1%5D=payment_intent.payment_method");
   const auto paid = state(paid_session());
   CAF_CHECK(paid.state == charge_state::paid);
   CAF_CHECK(paid.paid_at == at(opening + 60));
@@ -330,8 +330,8 @@ CAF_TEST(money goes back through the intent) {
   CAF_CHECK(refunded.value->state == charge_state::refunded);
   const auto calls = remote.take();
   CAF_REQUIRE_EQUAL(calls.size(), 3u);
-  CAF_CHECK_EQUAL(form(calls[1]).at("payment_intent"), "pi_1");
-  CAF_CHECK_EQUAL(form(calls[1]).at("amount"), "999");
+  CAF_CHECK(form(calls[1]).at("payment_intent") == "pi_1");
+  CAF_CHECK(form(calls[1]).at("amount") == "999");
   CAF_CHECK_EQUAL(calls[1].header("idempotency-key"), "refund-" + to_string(ours) + "-999");
 
   remote.play([](const incoming& request) {
@@ -407,7 +407,7 @@ CAF_TEST(webhooks tell of sessions and intents and refunds) {
   CAF_CHECK(paid->payment == ours && paid->state == charge_state::paid && paid->price == (money{999, "USD"}));
   CAF_CHECK(about("checkout.session.expired", changed(session(), {{"status", "expired"}}))->state ==
             charge_state::expired);
-  CAF_CHECK_EQUAL(about("payment_intent.succeeded", intent())->external_id, "pi_1");
+  CAF_CHECK(about("payment_intent.succeeded", intent())->external_id == "pi_1");
   const auto refunded = about("charge.refunded", {{"id", "ch_1"},
                                                   {"amount", 999},
                                                   {"amount_refunded", 999},
@@ -570,7 +570,7 @@ CAF_TEST(invoices are read whole) {
                                    "https://invoice.stripe.com/i/1",
                                    "https://invoice.stripe.com/i/1/pdf"};
   CAF_CHECK(list.value->items[0] == expected);
-  CAF_CHECK_EQUAL(remote.take().at(0).target, "/v1/invoices?subscription=sub_1&limit=100");
+  CAF_CHECK(remote.take().at(0).target == "/v1/invoices?subscription=sub_1&limit=100");
 }
 
 CAF_TEST(webhooks tell of subscriptions) {
@@ -652,19 +652,22 @@ CAF_TEST(payments in the sandbox) {
     }
   CAF_CHECK_EQUAL(told, 1);
 
-  create_charge again{.payment = payment_id::random(), .price = {500, "USD"}, .saved_method = paid.saved->id};
+  auto again = order();
+  again.price.minor = 500;
+  again.payment = payment_id::random();
+  again.saved_method = paid.saved->id;
   const auto charged = client->ask(again).value.value();
   CAF_CHECK(charged.state == charge_state::paid);
   CAF_CHECK(see(charged.external_id).price == (money{500, "USD"}));
-  CAF_CHECK_EQUAL(read(wait_for(remote, 1).at(0)).about->external_id, charged.external_id);
+  CAF_CHECK(read(wait_for(remote, 1).at(0)).about->external_id == charged.external_id);
   act("stripe/payment_methods/" + paid.saved->id.substr(paid.saved->id.find('/') + 1) + "/decline");
   again.payment = payment_id::random();
   CAF_CHECK(client->ask(again).value->state == charge_state::failed);
   CAF_CHECK(read(wait_for(remote, 1).at(0)).about->state == charge_state::failed);
 
   const refund_charge part{ours, made.external_id, {400, "USD"}};
-  CAF_CHECK_EQUAL(client->ask(part).value->refunded, 400);
-  CAF_CHECK_EQUAL(client->ask(part).value->refunded, 400); // the same key
+  CAF_CHECK(client->ask(part).value->refunded == 400);
+  CAF_CHECK(client->ask(part).value->refunded == 400); // the same key
   const auto refunded = client->ask(refund_charge{ours, made.external_id, {599, "USD"}}).value.value();
   CAF_CHECK(refunded.state == charge_state::refunded);
   CAF_CHECK_EQUAL(wait_for(remote, 2).size(), 2u);
