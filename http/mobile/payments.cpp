@@ -80,7 +80,7 @@ constexpr rule currency{
 constexpr shape received{field("status", [](const done&) { return std::string{"ok"}; })};
 
 /// A provider's call, taken as it came: ruling 15.
-constexpr auto webhook_of(const char* path, const char* provider, const char* summary, int refused = 401) {
+consteval auto webhook_of(const char* path, const char* provider, const char* summary, int refused = 401) {
   using payments::receive_webhook;
   return post<receive_webhook>(path, allow::anyone, bucket::none, summary, answers(200, received),
                                fails(refused, "It is not genuine"), body_up_to(262'144),

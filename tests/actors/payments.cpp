@@ -29,7 +29,7 @@ store::record row_in(state now, const std::string& external_id = "") {
 }
 
 charge seen_as(charge_state seen, const std::string& external_id = "1", money price = {999, "USD"}) {
-  return {external_id, std::nullopt, seen, price, "", std::nullopt, std::nullopt};
+  return {.external_id = external_id, .state = seen, .price = price};
 }
 
 struct decision {
@@ -192,9 +192,9 @@ struct fixture : test_coordinator_fixture<> {
     domain_context context{pulse, clock, database.spawn(sys)};
     actor = caf::actor_cast<payments_actor>(
         sys.spawn(payments::payments, context,
-                  payments_dependencies{{{"cryptobot", caf::actor_cast<provider_actor>(bank)}},
-                                        caf::actor_cast<outbox::outbox_actor>(outbox),
-                                        10s}));
+                  payments_dependencies{.providers = {{"cryptobot", caf::actor_cast<provider_actor>(bank)}},
+                                        .outbox = caf::actor_cast<outbox::outbox_actor>(outbox),
+                                        .poll_every = 10s}));
     consume_messages();
   }
 

@@ -50,7 +50,12 @@ struct fixture : commerce_database {
     return commit([&](transaction& tx) { return payments::begin(tx, request, now); });
   }
   charge charge_for(const store::record& row, charge_state seen, const std::string& external_id = "77") {
-    return {external_id, row.id, seen, row.price, "https://pay.example/" + external_id, now + 24h, std::nullopt};
+    return {.external_id = external_id,
+            .payment = row.id,
+            .state = seen,
+            .price = row.price,
+            .url = "https://pay.example/" + external_id,
+            .expires_at = now + 24h};
   }
   std::optional<applied> apply(const charge& seen, const std::string& provider = "cryptobot") {
     return commit([&](transaction& tx) { return payments::apply(tx, provider, seen, now); });
@@ -345,7 +350,7 @@ struct till {
   charge make(const create_charge& order) {
     auto id = std::to_string(1000 + charges.size());
     return charges.emplace_back(
-        charge{id, order.payment, charge_state::pending, order.price, "https://pay/" + id, std::nullopt, std::nullopt});
+        charge{.external_id = id, .payment = order.payment, .price = order.price, .url = "https://pay/" + id});
   }
   void set_all(charge_state next) {
     std::lock_guard lock{mutex};
@@ -384,6 +389,8 @@ provider_actor::behavior_type fake_provider(provider_actor::pointer, std::shared
         ++till->finds;
         return list_where(*till, [&](const charge& one) { return one.payment == question.payment; });
       },
+      [](const refund_charge&) -> caf::result<charge> { return to_error({.code = ec::refused}); },
+      [](const answer_checkout&) { return done{}; },
       [](const read_webhook& call) -> caf::result<webhook_event> {
         if (call.headers.empty()) return to_error({.code = ec::unauthenticated});
         if (call.body.empty()) return webhook_event{"nothing", std::nullopt};
@@ -437,7 +444,8 @@ struct living : fixture {
   payments_actor start(std::chrono::milliseconds poll_every) {
     domain_context context{std::make_shared<vitals>("payments", true), clock,
                            caf::actor_cast<database_actor>(database)};
-    payments_dependencies deps{{{"cryptobot", provider_handle}}, outbox_handle, poll_every};
+    payments_dependencies deps{
+        .providers = {{"cryptobot", provider_handle}}, .outbox = outbox_handle, .poll_every = poll_every};
     auto node = system.spawn(payments::payments, context, deps);
     nodes.push_back(caf::actor_cast<caf::actor>(node));
     return caf::actor_cast<payments_actor>(node);
