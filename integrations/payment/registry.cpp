@@ -4,6 +4,8 @@
 #include "integrations/heleket/client.hpp"
 #include "integrations/mulenpay/client.hpp"
 #include "integrations/yookassa/client.hpp"
+#include "integrations/lemonsqueezy/client.hpp"
+#include "integrations/stripe/client.hpp"
 
 namespace backstay::payment_provider {
 
@@ -13,6 +15,8 @@ const std::vector<registration>& registered() {
       {"yookassa", yookassa::methods, yookassa::spawn},
       {"heleket", heleket::methods, heleket::spawn},
       {"mulenpay", mulenpay::methods, mulenpay::spawn},
+      {"stripe", stripe::methods, stripe::spawn},
+      {"lemonsqueezy", lemonsqueezy::methods, lemonsqueezy::spawn},
   };
   return all;
 }

@@ -18,11 +18,14 @@ maker make_apple;
 maker make_microsoft;
 maker make_twitter;
 maker make_telegram;
+maker make_stripe;
+maker make_lemonsqueezy;
 
 std::vector<std::unique_ptr<fake>> make_fakes(world& w) {
   std::vector<std::unique_ptr<fake>> all;
-  for (auto* make : {make_panel, make_cryptobot, make_yookassa, make_heleket, make_mulenpay, make_mail, make_github,
-                     make_google, make_discord, make_apple, make_microsoft, make_twitter, make_telegram})
+  for (auto* make :
+       {make_panel, make_cryptobot, make_yookassa, make_heleket, make_mulenpay, make_stripe, make_lemonsqueezy,
+        make_mail, make_github, make_google, make_discord, make_apple, make_microsoft, make_twitter, make_telegram})
     all.push_back(make(w));
   return all;
 }
