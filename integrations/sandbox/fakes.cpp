@@ -15,11 +15,13 @@ maker make_apple;
 maker make_microsoft;
 maker make_twitter;
 maker make_telegram;
+maker make_stars;
+maker make_tribute;
 
 std::vector<std::unique_ptr<fake>> make_fakes(world& w) {
   std::vector<std::unique_ptr<fake>> all;
   for (auto* make : {make_panel, make_cryptobot, make_mail, make_github, make_google, make_discord, make_apple,
-                     make_microsoft, make_twitter, make_telegram})
+                     make_microsoft, make_twitter, make_telegram, make_stars, make_tribute})
     all.push_back(make(w));
   return all;
 }
