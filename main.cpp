@@ -294,14 +294,19 @@ private:
   }
 
   payments::payments_dependencies payment_dependencies() const {
-    payments::payments_dependencies with{.outbox = handle<outbox::outbox_actor>("outbox"),
-                                         .poll_every = settings_.payments.poll};
+    auto& back = settings_.payments.return_url;
+    payments::terms by{.methods = {}, .return_url = back.empty() ? own_url(settings_) : back, .keys = terms_->keys};
+    payments::payments_dependencies with{
+        .outbox = handle<outbox::outbox_actor>("outbox"),
+        .poll_every = settings_.payments.poll,
+        .on_circuit = [this](auto& provider, bool is_open) { tree_.board().find(provider)->circuit_open = is_open; }};
     for (auto& each : payment_provider::registered()) {
       auto methods = each.methods(settings_);
       if (methods.empty()) continue;
       with.providers.emplace(each.name, handle<payment_provider::provider_actor>(each.name));
-      with.methods.insert(with.methods.end(), methods.begin(), methods.end());
+      by.methods.insert(by.methods.end(), methods.begin(), methods.end());
     }
+    with.by = std::make_shared<const payments::terms>(std::move(by));
     return with;
   }
 

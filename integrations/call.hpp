@@ -75,6 +75,7 @@ void require_answer(const http_result& result);
 bool is_success(const http_response& answer);
 
 /// Ends the operation by `ec::upstream` because of the answer's status; `name` is what the system calls the error.
+/// From 500 on the fault is named UPSTREAM_DOWN: the system is in trouble, whatever it was asked.
 /// A 429 or 503 brings along when to come back (`Retry-After` in seconds, RFC 9110 section 10.2.3; at most an hour).
 [[noreturn]] void fail_status(const http_response& answer, std::string_view name = {});
 

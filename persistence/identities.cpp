@@ -19,7 +19,7 @@ using sql::get;
 
 constexpr auto sealed_for = "oauth journey";
 
-void announce(transaction& tx, const account_id& id) { tx.notify("sessions", "account:" + to_string(id)); }
+using accounts::store::announce;
 
 void record(transaction& tx, const char* action, const account_id& who, provider which, const origin& from,
             timestamp now) {

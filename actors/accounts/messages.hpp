@@ -257,7 +257,8 @@ struct change_account {
 };
 
 /// Signed out everywhere at once, what is personal goes later (setting `accounts.purge_after`).
-/// Errors: `forbidden` named INVALID_PASSWORD or SECOND_FACTOR_REQUIRED, `locked`.
+/// Errors: `forbidden` named INVALID_PASSWORD, SECOND_FACTOR_REQUIRED or INVALID_CODE; `locked`; `conflict` named
+/// LAST_SUPER_ADMIN.
 struct delete_account {
   using reply = done;
   backstay::caller caller;

@@ -1,5 +1,7 @@
 #include "actors/kernel/vitals.hpp"
 
+#include <algorithm>
+
 namespace backstay {
 
 std::uint64_t vitals::mailbox() const {
@@ -25,6 +27,11 @@ vitals_ptr vitals_board::add(std::string name, bool critical) {
 std::vector<vitals_ptr> vitals_board::all() const {
   std::lock_guard guard{mutex_};
   return entries_;
+}
+
+vitals_ptr vitals_board::find(const std::string& name) const {
+  std::lock_guard guard{mutex_};
+  return *std::find_if(entries_.begin(), entries_.end(), [&](auto& each) { return each->name == name; });
 }
 
 } // namespace backstay

@@ -27,8 +27,9 @@ struct vitals {
   std::atomic<std::uint64_t> handled{0};
   std::atomic<std::uint32_t> restarts{0};
   std::atomic<bool> up{false};
-  std::atomic<bool> degraded{false}; ///< gave up for now; retried every few minutes
-  std::atomic<bool> is_pool{false};  ///< then `queued` and `busy` tell of its jobs
+  std::atomic<bool> degraded{false};     ///< gave up for now; retried every few minutes
+  std::atomic<bool> circuit_open{false}; ///< what it calls outside fails, so nobody asks it for a while
+  std::atomic<bool> is_pool{false};      ///< then `queued` and `busy` tell of its jobs
   std::atomic<std::size_t> queued{0}, busy{0};
   std::atomic<drill> ordered{drill::none};
 
@@ -49,6 +50,8 @@ class vitals_board {
 public:
   vitals_ptr add(std::string name, bool critical);
   std::vector<vitals_ptr> all() const;
+  /// The one of that name; it must have been added.
+  vitals_ptr find(const std::string& name) const;
 
 private:
   mutable std::mutex mutex_;

@@ -14,6 +14,7 @@ void add_all(router& to, const domains& who) {
   add_biometric(to, who);
   add_plans_and_subscriptions(to, who);
   add_payments(to, who);
+  add_billing(to, who);
   add_servers(to, who);
 }
 

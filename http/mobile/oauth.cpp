@@ -14,8 +14,6 @@ using identities::link;
 using identities::provider;
 using identities::sign_in;
 
-constexpr auto session = signed_in_shape(tokens, account);
-
 constexpr shape authorization{
     field("authorize_url", &begun::authorize_url,
           example(R"("https://github.com/login/oauth/authorize?client_id=…&state=…")"), "Open it in a browser"),

@@ -16,9 +16,6 @@ using identities::sign_in_by_login_link;
 using identities::sign_in_by_mini_app;
 using identities::sign_in_by_widget;
 
-constexpr auto session = signed_in_shape(tokens, account);
-constexpr auto mobile_session = signed_in_shape(mobile_tokens, mobile_account);
-
 constexpr shape login_link{
     field("token", &identities::login_link::token, rule{}, "43 characters; good once"),
     field("url", &identities::login_link::url, example(R"("https://t.me/example_bot?start=login_…")")),
@@ -148,7 +145,7 @@ constexpr std::tuple endpoints{
                             bucket::general, "Make a link that signs in a Telegram user's account, once",
                             answers(200, login_link), fails(401, "Neither an administrator's token nor the bot's"),
                             fails(403, "No administrator, or below that account"),
-                            from_session_if_any(&create_login_link::caller), from_bearer(&create_login_link::bearer),
+                            from_session(&create_login_link::caller), from_bearer(&create_login_link::bearer),
                             from_json("telegram_id", &create_login_link::telegram_id, between(1, INT64_MAX)),
                             from_origin(&create_login_link::origin)),
 

@@ -55,14 +55,18 @@ bool may_look_inside(const exchange& x) {
 
 const char* condition_of(const vitals& pulse) {
   if (pulse.degraded) return "degraded";
-  return pulse.up ? "up" : "restarting";
+  if (!pulse.up) return "restarting";
+  return pulse.circuit_open ? "circuit_open" : "up";
 }
 
 std::string overall(const sources& from) {
   if (from.context.is_stopping) return "stopping";
-  for (auto& pulse : from.board.all())
-    if (!pulse->up) return pulse->critical ? "unhealthy" : "degraded";
-  return "healthy";
+  bool is_degraded = false;
+  for (auto& pulse : from.board.all()) {
+    if (!pulse->up && pulse->critical) return "unhealthy";
+    is_degraded |= !pulse->up || pulse->circuit_open;
+  }
+  return is_degraded ? "degraded" : "healthy";
 }
 
 json components_of(const sources& from) {
