@@ -1,3 +1,4 @@
+#include "integrations/sandbox/checkout.hpp"
 #include "integrations/sandbox/world.hpp"
 
 #include <algorithm>
@@ -93,7 +94,7 @@ public:
                   {{"id", ""}},
                   [this](const call& c) { return reply(give_back(find_payment(c.parameters.at("id")))); });
     table.open("GET", root() + "/pay/{slug}", [this](const call& c) { return show_page(c); });
-    table.open("POST", root() + "/pay/{slug}", [this](const call& c) { return press(c); });
+    table.open("POST", root() + "/pay/{slug}/pay", [this](const call& c) { return press(c); });
   }
 
   void guard(const call& c) const override {
@@ -282,21 +283,14 @@ private:
 
   answer show_page(const call& c) const {
     const auto invoice = find_invoice(c.parameters.at("slug"));
-    const auto text = [&](const char* member) { return escape_html(invoice[member].get<std::string>()); };
-    const auto price = std::to_string(invoice["amount"].get<std::int64_t>()) + " stars";
     const auto paid = std::count_if(transactions_.begin(), transactions_.end(), [&](const json& each) {
       return each.contains("source") && each["source"]["invoice_payload"] == invoice["payload"];
     });
-    return reply_html(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
-        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-        "<meta http-equiv=\"refresh\" content=\"2\">\n<title>Pay " +
-        price +
-        "</title>\n<style>body { font: 18px/1.6 system-ui, sans-serif; max-width: 28rem; margin: 3rem auto; "
-        "padding: 0 1rem } button { font: inherit; width: 100%; padding: .6rem }</style>\n<h1>" +
-        price + "</h1>\n<p>" + text("description") + "</p>\n<p>Paid: <b>" + std::to_string(paid) +
-        " times</b></p>\n<form method=\"post\"><button>Pay</button></form>\n"
-        "<p><small>Sandbox: no stars move.</small></p>\n</html>\n");
+    return reply_html(render_checkout({.price = std::to_string(invoice["amount"].get<std::int64_t>()) + " stars",
+                                       .description = invoice["description"].get<std::string>(),
+                                       .status = "paid " + std::to_string(paid) + " times",
+                                       .path = root() + "/pay/" + invoice["slug"].get<std::string>(),
+                                       .buttons = {{"pay", "Pay"}}}));
   }
 
   // ---- Looking up
