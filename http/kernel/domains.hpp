@@ -5,6 +5,8 @@
 #include "actors/identities/messages.hpp"
 #include "actors/monitoring/messages.hpp"
 #include "actors/payments/messages.hpp"
+#include "actors/promotions/messages.hpp"
+#include "actors/referrals/messages.hpp"
 #include "actors/sessions/messages.hpp"
 #include "actors/subscriptions/messages.hpp"
 #include "actors/two_factor/messages.hpp"
@@ -21,6 +23,8 @@ struct domains {
   monitoring::monitoring_actor monitoring;
   audit::audit_actor audit;
   two_factor::two_factor_actor two_factor;
+  referrals::referrals_actor referrals;
+  promotions::promotions_actor promotions;
 };
 
 } // namespace backstay::http

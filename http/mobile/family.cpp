@@ -15,6 +15,7 @@ void add_all(router& to, const domains& who) {
   add_plans_and_subscriptions(to, who);
   add_payments(to, who);
   add_billing(to, who);
+  add_referrals(to, who);
   add_servers(to, who);
 }
 

@@ -21,6 +21,7 @@ void add_biometric(router& to, const domains& who);
 void add_plans_and_subscriptions(router& to, const domains& who);
 void add_payments(router& to, const domains& who);
 void add_billing(router& to, const domains& who);
+void add_referrals(router& to, const domains& who);
 void add_servers(router& to, const domains& who);
 
 /// Every endpoint of the family.
