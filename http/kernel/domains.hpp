@@ -5,6 +5,7 @@
 #include "actors/identities/messages.hpp"
 #include "actors/monitoring/messages.hpp"
 #include "actors/payments/messages.hpp"
+#include "actors/provisioning/messages.hpp"
 #include "actors/sessions/messages.hpp"
 #include "actors/subscriptions/messages.hpp"
 #include "actors/two_factor/messages.hpp"
@@ -19,6 +20,7 @@ struct domains {
   subscriptions::subscriptions_actor subscriptions;
   payments::payments_actor payments;
   monitoring::monitoring_actor monitoring;
+  provisioning::provisioning_actor provisioning;
   audit::audit_actor audit;
   two_factor::two_factor_actor two_factor;
 };

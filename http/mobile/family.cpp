@@ -15,6 +15,8 @@ void add_all(router& to, const domains& who) {
   add_plans_and_subscriptions(to, who);
   add_payments(to, who);
   add_servers(to, who);
+  add_templates(to, who);
+  add_usage(to, who);
 }
 
 std::vector<std::string> socket_paths() {

@@ -113,7 +113,7 @@ struct list_nodes {
 };
 
 /// For which clients the panel fills in a template.
-enum class template_kind : std::uint8_t { xray_json, xray_base64, mihomo, stash, clash, singbox };
+enum class template_kind : std::uint8_t { xray_json, mihomo, stash, clash, singbox };
 
 /// What the panel makes subscriptions from. Public to subscribers: each gets it with his own keys filled in.
 struct subscription_template {
@@ -136,9 +136,9 @@ struct list_templates {
 /// `is_repetition`: then that one is ours, from a try whose answer was lost. Takes up to three calls.
 struct create_template {
   using reply = subscription_template;
-  std::string name; ///< 2–255 of [A-Za-z0-9_-] and white space
+  std::string name; ///< 2–255 of [A-Za-z0-9_-] and white space, not "Default"
   template_kind kind = template_kind::xray_json;
-  std::string content; ///< a JSON object; of no use to `xray_base64`, which is a list of links
+  std::string content; ///< a JSON object, which is YAML too; empty: what the panel has for new ones
   bool is_repetition = false;
 };
 
@@ -174,5 +174,5 @@ template <>
 inline constexpr std::array backstay::names_of<backstay::panel::user_status>{"active", "disabled", "limited",
                                                                              "expired"};
 template <>
-inline constexpr std::array backstay::names_of<backstay::panel::template_kind>{"xray_json", "xray_base64", "mihomo",
-                                                                               "stash",     "clash",       "singbox"};
+inline constexpr std::array backstay::names_of<backstay::panel::template_kind>{"xray_json", "mihomo", "stash", "clash",
+                                                                               "singbox"};
