@@ -15,6 +15,7 @@
 #include "actors/outbox/store.hpp"
 #include "actors/payments/actor.hpp"
 #include "actors/promotions/actor.hpp"
+#include "actors/provisioning/actor.hpp"
 #include "actors/referrals/actor.hpp"
 #include "actors/sessions/actor.hpp"
 #include "actors/subscriptions/actor.hpp"
@@ -268,9 +269,16 @@ private:
         [this](auto* self, auto pulse) { return promotions::spawn_promotions(self, context(pulse)); });
     add("monitoring", false, [this](auto* self, auto pulse) {
       return monitoring::spawn_monitoring(self, context(pulse),
-                                          {handle<panel::panel_actor>("panel"), handle<live::hub_actor>("hub"),
-                                           handle<subscriptions::subscriptions_actor>("subscriptions")},
+                                          {handle<panel::panel_actor>("panel"), handle<live::hub_actor>("hub")},
                                           {settings_.panel.poll});
+    });
+    add("provisioning", false, [this](auto* self, auto pulse) {
+      return provisioning::spawn_provisioning(
+          self, context(pulse),
+          {handle<panel::panel_actor>("panel"), handle<panel::catalog_actor>("panel"),
+           handle<subscriptions::subscriptions_actor>("subscriptions"),
+           handle<monitoring::monitoring_actor>("monitoring"),
+           std::chrono::ceil<std::chrono::seconds>(settings_.panel.cache)});
     });
     add("outbox", false, [this](auto* self, auto pulse) {
       return outbox::spawn_outbox(self, context(pulse),
@@ -413,6 +421,7 @@ private:
                       handle<subscriptions::subscriptions_actor>("subscriptions"),
                       handle<payments::payments_actor>("payments"),
                       handle<monitoring::monitoring_actor>("monitoring"),
+                      handle<provisioning::provisioning_actor>("provisioning"),
                       handle<audit::audit_actor>("audit"),
                       handle<two_factor::two_factor_actor>("two_factor"),
                       handle<referrals::referrals_actor>("referrals"),
