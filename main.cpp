@@ -273,12 +273,12 @@ private:
                                           {settings_.panel.poll});
     });
     add("provisioning", false, [this](auto* self, auto pulse) {
-      return provisioning::spawn_provisioning(
-          self, context(pulse),
-          {handle<panel::panel_actor>("panel"), handle<panel::catalog_actor>("panel"),
-           handle<subscriptions::subscriptions_actor>("subscriptions"),
-           handle<monitoring::monitoring_actor>("monitoring"),
-           std::chrono::ceil<std::chrono::seconds>(settings_.panel.cache)});
+      return provisioning::spawn_provisioning(self, context(pulse),
+                                              {handle<panel::panel_actor>("panel"),
+                                               handle<panel::catalog_actor>("panel"),
+                                               handle<subscriptions::subscriptions_actor>("subscriptions"),
+                                               handle<monitoring::monitoring_actor>("monitoring"),
+                                               std::chrono::ceil<std::chrono::seconds>(settings_.panel.cache)});
     });
     add("outbox", false, [this](auto* self, auto pulse) {
       return outbox::spawn_outbox(self, context(pulse),
