@@ -254,9 +254,7 @@ private:
     add("idempotency", true,
         [this](auto* self, auto pulse) { return idempotency::spawn_idempotency(self, context(pulse), {}); });
     add("subscriptions", true, [this](auto* self, auto pulse) {
-      return subscriptions::spawn_subscriptions(
-          self, context(pulse),
-          {handle<panel::panel_actor>("panel"), std::chrono::ceil<std::chrono::seconds>(settings_.panel.cache)});
+      return subscriptions::spawn_subscriptions(self, context(pulse), subscription_dependencies());
     });
     add("payments", true, [this](auto* self, auto pulse) {
       return payments::spawn_payments(self, context(pulse), payment_dependencies());
@@ -291,6 +289,18 @@ private:
             .redirect_uris = settings_.oauth.redirect_uris,
             .bot = {bot.url, bot.bot_name, bot.bot_token, bot.bot_api_secret},
             .registration_enabled = settings_.registration.enabled};
+  }
+
+  subscriptions::subscriptions_dependencies subscription_dependencies() const {
+    using namespace std::chrono;
+    auto& s = settings_;
+    return {.panel = handle<panel::panel_actor>("panel"),
+            .usage_is_good_for = ceil<seconds>(s.panel.cache),
+            .grace = ceil<seconds>(s.subscriptions.grace),
+            .look_every = s.subscriptions.jobs,
+            .trial = {.duration_days = static_cast<int>(ceil<days>(s.trial.duration).count()),
+                      .traffic_limit_bytes = static_cast<std::int64_t>(s.trial.traffic_gb) << 30,
+                      .max_devices = static_cast<int>(s.trial.devices)}};
   }
 
   payments::payments_dependencies payment_dependencies() const {
@@ -549,6 +559,8 @@ int doctor(const config::settings& settings, const std::string& what) {
   look_at("accounts", persistence::audit_accounts, "a super_admin can sign in, and every account has a way in");
   look_at("ledger", persistence::audit_ledger,
           "balances equal entries, entries sum to zero, every paid payment is booked once");
+  look_at("subscriptions", persistence::audit_subscriptions,
+          "every paid payment has brought its days once, and they end when the subscription does");
   return is_well ? 0 : 1;
 }
 
@@ -584,9 +596,9 @@ int run(int argc, char** argv) {
   auto* check_command = add("check-config", "Check the settings, name every problem");
   auto* reference_command = add("config-reference", "Print every setting as Markdown", false);
   auto* openapi_command = add("openapi", "Print the OpenAPI document");
-  auto* doctor_command = add("doctor", "Check the database, the accounts and the ledger");
-  doctor_command->add_option("what", checkup, "all, database, accounts or ledger")
-      ->check(CLI::IsMember({"all", "database", "accounts", "ledger"}));
+  auto* doctor_command = add("doctor", "Check the database, the accounts, the ledger and the subscriptions");
+  doctor_command->add_option("what", checkup, "all, database, accounts, ledger or subscriptions")
+      ->check(CLI::IsMember({"all", "database", "accounts", "ledger", "subscriptions"}));
   auto* version_command = add("version", "Print the version", false);
   try {
     app.parse(argc, argv);

@@ -162,8 +162,8 @@ constexpr std::array table{
     declaration{"audit.keep", [](settings& s) -> member { return &s.audit.keep; }, between(30 * 24h, 3650 * 24h),
                 "How long the trail of sensitive acts is kept."},
 
-    declaration{"trial.duration", [](settings& s) -> member { return &s.trial.duration; }, between(1h, 365 * 24h),
-                "How long a trial lasts."},
+    declaration{"trial.duration", [](settings& s) -> member { return &s.trial.duration; }, between(24h, 365 * 24h),
+                "How long a trial lasts; a day that has begun is whole."},
     declaration{"trial.traffic_gb", [](settings& s) -> member { return &s.trial.traffic_gb; },
                 between(1, 1'000'000, "GiB"), "The traffic of a trial."},
     declaration{"trial.devices", [](settings& s) -> member { return &s.trial.devices; }, between(1, 100),
