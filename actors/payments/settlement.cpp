@@ -60,6 +60,7 @@ void set_plan(store::record& row, const plan& what) {
   row.duration_days = what.duration_days;
   row.traffic_limit_bytes = what.traffic_limit_bytes;
   row.max_devices = what.max_devices;
+  row.traffic_reset = what.traffic_reset;
 }
 
 void set_consent(store::record& row, bool saves_method, const payment_provider::method& method) {
@@ -169,7 +170,8 @@ plan bought_plan(const store::record& row) {
           .prices = {row.price},
           .duration_days = row.duration_days,
           .traffic_limit_bytes = row.traffic_limit_bytes,
-          .max_devices = row.max_devices};
+          .max_devices = row.max_devices,
+          .traffic_reset = row.traffic_reset};
 }
 
 /// The payment's money, and what the provider got on top for us, from the provider's book. A row that is not paid and

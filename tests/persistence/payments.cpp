@@ -31,7 +31,8 @@ struct fixture : commerce_database {
                            .prices = {{999, "USD"}, {89900, "RUB"}, {0, "EUR"}},
                            .duration_days = 30,
                            .traffic_limit_bytes = 1 << 30,
-                           .max_devices = 3};
+                           .max_devices = 3,
+                           .traffic_reset = subscriptions::traffic_reset::monthly};
   timestamp now = moment(0);
   terms by{.methods = {{.id = "crypto_bot",
                         .title = "CryptoBot",
@@ -156,6 +157,7 @@ CAF_TEST(a payment begins with a row that keeps the deal) {
   CAF_CHECK((row.price == money{999, "USD"}));
   apply(charge_for(row, charge_state::paid));
   check_settled_once(); // 30 days: what was bought
+  CAF_CHECK_EQUAL(text("SELECT traffic_reset FROM subscriptions"), "monthly");
 }
 
 CAF_TEST(what cannot be bought leaves no row) {
