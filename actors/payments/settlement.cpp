@@ -94,10 +94,9 @@ store::record draft(transaction&, const terms& by, const create_top_up& request,
 store::record draft(transaction& tx, const terms& by, const charge_saved& request, timestamp now) {
   auto saved = store::find_method(tx, by.keys, request.account, request.method);
   if (!saved) fail(ec::not_found, "Payment method not found", "PAYMENT_METHOD_NOT_FOUND");
-  auto plan = plan_named(tx, request.plan);
-  auto row = draft(find_method(by.methods, saved->first.method), request.account, price_in(plan, request.currency),
-                   "plan_id", now);
-  set_plan(row, plan);
+  auto row = draft(find_method(by.methods, saved->first.method), request.account, request.price, "price", now);
+  set_plan(row, plan_named(tx, request.plan));
+  row.duration_days = request.days;
   row.saved_method = request.method;
   return row;
 }
