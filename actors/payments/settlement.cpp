@@ -18,7 +18,6 @@ using payment_provider::charge;
 using payment_provider::charge_state;
 using payment_provider::create_charge;
 using subscriptions::plan;
-using wallet::cause;
 using wallet::cause_kind;
 
 // ---- What is asked of a buyer
