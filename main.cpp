@@ -14,6 +14,9 @@
 #include "actors/outbox/actor.hpp"
 #include "actors/outbox/store.hpp"
 #include "actors/payments/actor.hpp"
+#include "actors/promotions/actor.hpp"
+#include "actors/provisioning/actor.hpp"
+#include "actors/referrals/actor.hpp"
 #include "actors/sessions/actor.hpp"
 #include "actors/subscriptions/actor.hpp"
 #include "actors/two_factor/actor.hpp"
@@ -239,7 +242,7 @@ private:
                                        settings_.registration.enabled,
                                        handle<subscriptions::subscriptions_actor>("subscriptions"), invalidator(),
                                        std::chrono::ceil<std::chrono::seconds>(settings_.accounts.purge_after),
-                                       handle<imaging::imaging_actor>("imaging")});
+                                       handle<imaging::imaging_actor>("imaging"), referral_terms()});
     });
     add("two_factor", true, [this](auto* self, auto pulse) {
       return two_factor::spawn_two_factor(
@@ -259,11 +262,23 @@ private:
     add("payments", true, [this](auto* self, auto pulse) {
       return payments::spawn_payments(self, context(pulse), payment_dependencies());
     });
+    add("referrals", false, [this](auto* self, auto pulse) {
+      return referrals::spawn_referrals(self, context(pulse), {referral_terms(), share_url()});
+    });
+    add("promotions", false,
+        [this](auto* self, auto pulse) { return promotions::spawn_promotions(self, context(pulse)); });
     add("monitoring", false, [this](auto* self, auto pulse) {
       return monitoring::spawn_monitoring(self, context(pulse),
-                                          {handle<panel::panel_actor>("panel"), handle<live::hub_actor>("hub"),
-                                           handle<subscriptions::subscriptions_actor>("subscriptions")},
+                                          {handle<panel::panel_actor>("panel"), handle<live::hub_actor>("hub")},
                                           {settings_.panel.poll});
+    });
+    add("provisioning", false, [this](auto* self, auto pulse) {
+      return provisioning::spawn_provisioning(self, context(pulse),
+                                              {handle<panel::panel_actor>("panel"),
+                                               handle<panel::catalog_actor>("panel"),
+                                               handle<subscriptions::subscriptions_actor>("subscriptions"),
+                                               handle<monitoring::monitoring_actor>("monitoring"),
+                                               std::chrono::ceil<std::chrono::seconds>(settings_.panel.cache)});
     });
     add("outbox", false, [this](auto* self, auto pulse) {
       return outbox::spawn_outbox(self, context(pulse),
@@ -288,7 +303,24 @@ private:
             .invalidate = invalidator(),
             .redirect_uris = settings_.oauth.redirect_uris,
             .bot = {bot.url, bot.bot_name, bot.bot_token, bot.bot_api_secret},
-            .registration_enabled = settings_.registration.enabled};
+            .registration_enabled = settings_.registration.enabled,
+            .referral_terms = referral_terms()};
+  }
+
+  referrals::store::terms referral_terms() const {
+    auto& r = settings_.referrals;
+    return {.is_enabled = r.enabled,
+            .percent = static_cast<int>(r.percent),
+            .currency = r.currency,
+            .minimum = static_cast<std::int64_t>(r.minimum),
+            .referred_bonus = static_cast<std::int64_t>(r.referred_bonus),
+            .referrer_bonus = static_cast<std::int64_t>(r.referrer_bonus),
+            .hold = std::chrono::ceil<std::chrono::seconds>(r.hold)};
+  }
+
+  std::string share_url() const {
+    auto& own = settings_.referrals.share_url;
+    return own.empty() ? own_url(settings_) + "/r" : without_slash(own);
   }
 
   subscriptions::subscriptions_dependencies subscription_dependencies() const {
@@ -389,8 +421,11 @@ private:
                       handle<subscriptions::subscriptions_actor>("subscriptions"),
                       handle<payments::payments_actor>("payments"),
                       handle<monitoring::monitoring_actor>("monitoring"),
+                      handle<provisioning::provisioning_actor>("provisioning"),
                       handle<audit::audit_actor>("audit"),
-                      handle<two_factor::two_factor_actor>("two_factor")};
+                      handle<two_factor::two_factor_actor>("two_factor"),
+                      handle<referrals::referrals_actor>("referrals"),
+                      handle<promotions::promotions_actor>("promotions")};
     http::system::add_health(
         routes_, {web_, tree_.board(), handle<database_actor>("database"), handle<outbox::outbox_actor>("outbox")});
     add_families(routes_, who);

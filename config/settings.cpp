@@ -334,7 +334,8 @@ constexpr std::array table{
                 "Whether new accounts are counted for whoever invited them."},
     declaration{"referrals.percent", [](settings& s) -> member { return &s.referrals.percent; },
                 between(0, 100, "percent"),
-                "The share of a payment of an invited account that goes to whoever invited it."},
+                "The share of a payment of an invited account that goes to whoever invited it. Whatever is promised by "
+                "these settings is kept with the invited account: a change counts for those who join later."},
     declaration{"referrals.currency", [](settings& s) -> member { return &s.referrals.currency; },
                 shaped("a currency such as USD", is_currency),
                 "The currency of the amounts below; a payment in another one brings the share alone."},

@@ -5,6 +5,7 @@
 #include "actors/kernel/error.hpp"
 #include "actors/notifications/store.hpp"
 #include "actors/payments/wording.hpp"
+#include "actors/referrals/store.hpp"
 #include "actors/subscriptions/store.hpp"
 #include "actors/wallet/store.hpp"
 
@@ -175,6 +176,7 @@ plan bought_plan(const store::record& row) {
 /// The payment's money, and what the provider got on top for us, from the provider's book. A row that is not paid and
 /// whose money is booked contradicts the one transaction of both: nothing is guessed, the ledger's doctor shows it.
 void book(transaction& tx, const store::record& row, timestamp now) {
+  referrals::store::reward(tx, *row.account, row.id, row.price, now); // locks its rows before the books
   auto id = to_string(row.id);
   auto till = wallet::provider(row.provider);
   if (!wallet::store::credit(tx, *row.account, till, row.price, {cause_kind::payment, id}, now))
@@ -223,6 +225,7 @@ void settle(transaction& tx, const terms& by, store::record& row, const charge& 
 /// The same backwards. What the account has spent meanwhile, it owes.
 void reverse(transaction& tx, store::record& row, timestamp now) {
   store::lock_buyer(tx, *row.account);
+  referrals::store::reverse(tx, row.id, now);
   auto id = to_string(row.id);
   auto till = wallet::provider(row.provider);
   if (row.is_fulfilled) {
