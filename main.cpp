@@ -17,6 +17,7 @@
 #include "actors/sessions/actor.hpp"
 #include "actors/subscriptions/actor.hpp"
 #include "actors/two_factor/actor.hpp"
+#include "actors/wallet/actor.hpp"
 #include "config/keys.hpp"
 #include "config/load.hpp"
 #include "config/log.hpp"
@@ -253,6 +254,7 @@ private:
     });
     add("idempotency", true,
         [this](auto* self, auto pulse) { return idempotency::spawn_idempotency(self, context(pulse), {}); });
+    add("wallet", true, [this](auto* self, auto pulse) { return wallet::spawn_wallet(self, context(pulse)); });
     add("subscriptions", true, [this](auto* self, auto pulse) {
       return subscriptions::spawn_subscriptions(
           self, context(pulse),
@@ -375,7 +377,8 @@ private:
                       handle<payments::payments_actor>("payments"),
                       handle<monitoring::monitoring_actor>("monitoring"),
                       handle<audit::audit_actor>("audit"),
-                      handle<two_factor::two_factor_actor>("two_factor")};
+                      handle<two_factor::two_factor_actor>("two_factor"),
+                      handle<wallet::wallet_actor>("wallet")};
     http::system::add_health(
         routes_, {web_, tree_.board(), handle<database_actor>("database"), handle<outbox::outbox_actor>("outbox")});
     add_families(routes_, who);

@@ -5,6 +5,7 @@ namespace backstay::http::admin {
 void add_all(router& to, const domains& who) {
   add_accounts(to, who);
   add_audit(to, who);
+  add_wallet(to, who);
 }
 
 } // namespace backstay::http::admin

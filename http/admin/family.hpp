@@ -10,6 +10,7 @@ inline constexpr dialect family{"admin"};
 
 void add_accounts(router& to, const domains& who);
 void add_audit(router& to, const domains& who);
+void add_wallet(router& to, const domains& who);
 
 /// Every endpoint of the family.
 void add_all(router& to, const domains& who);

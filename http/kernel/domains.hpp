@@ -8,6 +8,7 @@
 #include "actors/sessions/messages.hpp"
 #include "actors/subscriptions/messages.hpp"
 #include "actors/two_factor/messages.hpp"
+#include "actors/wallet/messages.hpp"
 
 namespace backstay::http {
 
@@ -21,6 +22,7 @@ struct domains {
   monitoring::monitoring_actor monitoring;
   audit::audit_actor audit;
   two_factor::two_factor_actor two_factor;
+  wallet::wallet_actor wallet;
 };
 
 } // namespace backstay::http
