@@ -204,6 +204,18 @@ constexpr auto list_of(Get items, shape<Fields...> item) {
   return bare_list<Get, Fields...>{items, item};
 }
 
+/// A reply that has one of two forms: `first` where `takes_first(reply)`.
+template <class Choose, class First, class Second>
+struct chosen_form {
+  Choose takes_first;
+  First first;
+  Second second;
+};
+template <class Choose, class First, class Second>
+constexpr auto either(Choose takes_first, First first, Second second) {
+  return chosen_form<Choose, First, Second>{takes_first, first, second};
+}
+
 // ---- writing ---------------------------------------------------------------------------------------------------
 
 template <class T, class... Fields>
@@ -285,6 +297,12 @@ std::string to_json_text(const T& value, const bare_list<Get, Fields...>& form, 
   std::string out;
   write_value(out, std::invoke(form.items, value), form.item, with);
   return out;
+}
+
+template <class T, class Choose, class First, class Second>
+std::string to_json_text(const T& value, const chosen_form<Choose, First, Second>& form, const rendering& with) {
+  return std::invoke(form.takes_first, value) ? to_json_text(value, form.first, with)
+                                              : to_json_text(value, form.second, with);
 }
 
 // ---- reading ---------------------------------------------------------------------------------------------------
@@ -485,6 +503,10 @@ template <class Owner, class Get, class... Fields>
 json schema_of(const bare_list<Get, Fields...>& form) {
   using items = std::remove_cvref_t<std::invoke_result_t<Get, const Owner&>>;
   return schema_of_value<items>(form.item);
+}
+template <class Owner, class Choose, class First, class Second>
+json schema_of(const chosen_form<Choose, First, Second>& form) {
+  return {{"oneOf", {schema_of<Owner>(form.first), schema_of<Owner>(form.second)}}};
 }
 
 } // namespace backstay::http
