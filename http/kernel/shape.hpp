@@ -506,7 +506,7 @@ json schema_of(const bare_list<Get, Fields...>& form) {
 }
 template <class Owner, class Choose, class First, class Second>
 json schema_of(const chosen_form<Choose, First, Second>& form) {
-  return {{"oneOf", {schema_of<Owner>(form.first), schema_of<Owner>(form.second)}}};
+  return {{"oneOf", json::array({schema_of<Owner>(form.first), schema_of<Owner>(form.second)})}};
 }
 
 } // namespace backstay::http
