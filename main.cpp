@@ -15,10 +15,12 @@
 #include "actors/outbox/store.hpp"
 #include "actors/payments/actor.hpp"
 #include "actors/promotions/actor.hpp"
+#include "actors/provisioning/actor.hpp"
 #include "actors/referrals/actor.hpp"
 #include "actors/sessions/actor.hpp"
 #include "actors/subscriptions/actor.hpp"
 #include "actors/two_factor/actor.hpp"
+#include "actors/wallet/actor.hpp"
 #include "config/keys.hpp"
 #include "config/load.hpp"
 #include "config/log.hpp"
@@ -255,6 +257,7 @@ private:
     });
     add("idempotency", true,
         [this](auto* self, auto pulse) { return idempotency::spawn_idempotency(self, context(pulse), {}); });
+    add("wallet", true, [this](auto* self, auto pulse) { return wallet::spawn_wallet(self, context(pulse)); });
     add("subscriptions", true, [this](auto* self, auto pulse) {
       return subscriptions::spawn_subscriptions(self, context(pulse), subscription_dependencies());
     });
@@ -268,9 +271,16 @@ private:
         [this](auto* self, auto pulse) { return promotions::spawn_promotions(self, context(pulse)); });
     add("monitoring", false, [this](auto* self, auto pulse) {
       return monitoring::spawn_monitoring(self, context(pulse),
-                                          {handle<panel::panel_actor>("panel"), handle<live::hub_actor>("hub"),
-                                           handle<subscriptions::subscriptions_actor>("subscriptions")},
+                                          {handle<panel::panel_actor>("panel"), handle<live::hub_actor>("hub")},
                                           {settings_.panel.poll});
+    });
+    add("provisioning", false, [this](auto* self, auto pulse) {
+      return provisioning::spawn_provisioning(self, context(pulse),
+                                              {handle<panel::panel_actor>("panel"),
+                                               handle<panel::catalog_actor>("panel"),
+                                               handle<subscriptions::subscriptions_actor>("subscriptions"),
+                                               handle<monitoring::monitoring_actor>("monitoring"),
+                                               std::chrono::ceil<std::chrono::seconds>(settings_.panel.cache)});
     });
     add("outbox", false, [this](auto* self, auto pulse) {
       return outbox::spawn_outbox(self, context(pulse),
@@ -328,14 +338,19 @@ private:
   }
 
   payments::payments_dependencies payment_dependencies() const {
-    payments::payments_dependencies with{.outbox = handle<outbox::outbox_actor>("outbox"),
-                                         .poll_every = settings_.payments.poll};
+    auto& back = settings_.payments.return_url;
+    payments::terms by{.methods = {}, .return_url = back.empty() ? own_url(settings_) : back, .keys = terms_->keys};
+    payments::payments_dependencies with{
+        .outbox = handle<outbox::outbox_actor>("outbox"),
+        .poll_every = settings_.payments.poll,
+        .on_circuit = [this](auto& provider, bool is_open) { tree_.board().find(provider)->circuit_open = is_open; }};
     for (auto& each : payment_provider::registered()) {
       auto methods = each.methods(settings_);
       if (methods.empty()) continue;
       with.providers.emplace(each.name, handle<payment_provider::provider_actor>(each.name));
-      with.methods.insert(with.methods.end(), methods.begin(), methods.end());
+      by.methods.insert(by.methods.end(), methods.begin(), methods.end());
     }
+    with.by = std::make_shared<const payments::terms>(std::move(by));
     return with;
   }
 
@@ -408,8 +423,10 @@ private:
                       handle<subscriptions::subscriptions_actor>("subscriptions"),
                       handle<payments::payments_actor>("payments"),
                       handle<monitoring::monitoring_actor>("monitoring"),
+                      handle<provisioning::provisioning_actor>("provisioning"),
                       handle<audit::audit_actor>("audit"),
                       handle<two_factor::two_factor_actor>("two_factor"),
+                      handle<wallet::wallet_actor>("wallet"),
                       handle<referrals::referrals_actor>("referrals"),
                       handle<promotions::promotions_actor>("promotions")};
     http::system::add_health(

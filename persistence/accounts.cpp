@@ -264,7 +264,7 @@ namespace {
 void purge(transaction& tx, const account_id& id, const std::optional<std::string>& email, timestamp now) {
   tx.run("DELETE FROM outbox WHERE kind = 'mail' AND payload->>'to' = $1", email);
   for (auto* table : {"one_time_proofs", "sessions", "devices", "identities", "authenticators", "recovery_codes",
-                      "device_credentials", "avatars"})
+                      "device_credentials", "avatars", "saved_payment_methods"})
     tx.run(std::string{"DELETE FROM "} + table + " WHERE account = $1::uuid", id);
   for (auto* table : {"notifications", "live_events", "panel_users"})
     tx.run(std::string{"DELETE FROM "} + table + " WHERE account_id = $1::uuid", id);

@@ -168,7 +168,7 @@ namespace {
 // Each check selects (rule, subject, detail) of what breaks it.
 constexpr auto checks = {
     R"(SELECT 'payment_without_period', 'payment ' || p.id, 'is paid, and no days were granted for it'
-       FROM payments p WHERE p.state = 'paid' AND p.plan_id IS NOT NULL AND NOT EXISTS (
+       FROM payments p WHERE p.state = 'paid' AND p.is_fulfilled AND NOT EXISTS (
          SELECT FROM subscription_periods s WHERE s.source = 'payment' AND s.cause = p.id::text
            AND s.account_id = p.account_id) ORDER BY p.id)",
 
