@@ -35,7 +35,11 @@ describe("invitations", () => {
       const { body } = await server.get(`/api/v1/payments/${made.body.invoice_id}/status`, who.token);
       assert.equal(body.status, "paid");
     });
-    return made.body.amount;
+    return made.body;
+  };
+  const check_ledger = async () => {
+    const doctor = await run(["doctor", "ledger", "--set", "environment=development", ...server.arguments]);
+    assert.equal(doctor.code, 0, doctor.out);
   };
 
   check("the commission of a payment comes to whoever invited", async () => {
@@ -50,8 +54,8 @@ describe("invitations", () => {
 
     const bob = await join("bob", code.toLowerCase());
     await join("carol", "ZZZZZZZZ"); // nobody's: she joins by herself
-    const price = await buy(bob);
-    const earned = Math.floor(Math.round(price * 100) / 4) / 100;
+    const bought = await buy(bob);
+    const earned = Math.floor(Math.round(bought.amount * 100) / 4) / 100;
     const status = await agreed("status", ada.token);
     assert.deepEqual(
       [status.referral_code, status.is_active, status.total_referrals, status.reward_balance, status.currency],
@@ -67,8 +71,15 @@ describe("invitations", () => {
     assert.doesNotMatch(JSON.stringify(item), /bob/);
     assert.deepEqual((await server.get("/api/v1/referral/recent", bob.token)).body, [], "nobody else's");
 
-    const doctor = await run(["doctor", "ledger", "--set", "environment=development", ...server.arguments]);
-    assert.equal(doctor.code, 0, doctor.out);
+    await check_ledger();
+
+    const admin = await server.sign_in_admin();
+    const refund = { at_provider: false, note: "asked for it" };
+    const refunded = await server.post(`/api/v1/admin/payments/${bought.payment_id}/refund`, refund, admin.token);
+    assert.equal(refunded.status, 200, refunded.text);
+    const after = (await server.get("/api/v1/referral/stats", ada.token)).body;
+    assert.deepEqual([after.total, after.paid_users, after.total_earned, after.balance], [1, 0, 0, 0]);
+    await check_ledger();
   });
 
   check("the app reads an object where the web client reads a list", async () => {
