@@ -315,7 +315,7 @@ CAF_TEST(a debt is paid first and the plan waits for the rest) {
   CAF_CHECK_EQUAL(owed(), 0);
   CAF_CHECK_EQUAL(balance(), 399);
   CAF_CHECK_EQUAL(count("SELECT count(*) FROM subscriptions"), 0);
-  CAF_CHECK_EQUAL(count("SELECT count(*) FROM notifications WHERE body LIKE '%was not enough for Basic'"), 1);
+  CAF_CHECK_EQUAL(count("SELECT count(*) FROM notifications WHERE body LIKE '%instead of buying Basic'"), 1);
   CAF_CHECK(audit().empty());
   auto next = settled(request(), "3"); // the next one is enough
   CAF_CHECK(next.is_fulfilled);
