@@ -20,6 +20,7 @@
 #include "actors/sessions/actor.hpp"
 #include "actors/subscriptions/actor.hpp"
 #include "actors/two_factor/actor.hpp"
+#include "actors/wallet/actor.hpp"
 #include "config/keys.hpp"
 #include "config/load.hpp"
 #include "config/log.hpp"
@@ -256,6 +257,7 @@ private:
     });
     add("idempotency", true,
         [this](auto* self, auto pulse) { return idempotency::spawn_idempotency(self, context(pulse), {}); });
+    add("wallet", true, [this](auto* self, auto pulse) { return wallet::spawn_wallet(self, context(pulse)); });
     add("subscriptions", true, [this](auto* self, auto pulse) {
       return subscriptions::spawn_subscriptions(self, context(pulse), subscription_dependencies());
     });
@@ -424,6 +426,7 @@ private:
                       handle<provisioning::provisioning_actor>("provisioning"),
                       handle<audit::audit_actor>("audit"),
                       handle<two_factor::two_factor_actor>("two_factor"),
+                      handle<wallet::wallet_actor>("wallet"),
                       handle<referrals::referrals_actor>("referrals"),
                       handle<promotions::promotions_actor>("promotions")};
     http::system::add_health(

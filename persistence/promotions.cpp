@@ -99,9 +99,10 @@ void offer(transaction& tx, const account_id& account, int percent, const maybe<
          account, percent, until);
 }
 
-void add_traffic(transaction& tx, const account_id& account, std::int64_t bytes) {
-  tx.run("UPDATE subscriptions SET traffic_limit_bytes = traffic_limit_bytes + $2::bigint WHERE account_id = $1::uuid",
-         account, bytes);
+void add_traffic(transaction& tx, const account_id& account, std::int64_t bytes, timestamp now) {
+  tx.run("UPDATE subscriptions SET traffic_limit_bytes = traffic_limit_bytes + $2::bigint WHERE account_id = $1::uuid "
+         "AND expires_at > $3::timestamptz",
+         account, bytes, now);
 }
 
 // ---- Activations

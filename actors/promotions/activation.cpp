@@ -17,7 +17,7 @@ std::string cause_of(const promo_code& code, const account_id& account) {
   return to_string(code.id) + " " + to_string(account);
 }
 
-/// The plan that an account has, running or not; else what the code says; else the first on sale.
+/// The plan that an account has or had, also if it is off sale; else what the code says; else the first on sale.
 plan plan_for(transaction& tx, const std::optional<subscriptions::store::subscription>& current, const benefit& what) {
   auto id = current ? std::optional{current->plan} : what.plan;
   if (id)
@@ -31,11 +31,9 @@ plan plan_for(transaction& tx, const std::optional<subscriptions::store::subscri
 /// with the plan's.
 timestamp give_days(transaction& tx, const promo_code& code, const account_id& account, timestamp now) {
   auto& brings = code.benefit;
-  auto current = subscriptions::store::find_current(tx, account);
-  auto what = plan_for(tx, current, brings);
+  auto what = plan_for(tx, subscriptions::store::find_current(tx, account), brings);
   what.duration_days = *brings.days;
-  bool is_running = current && current->expires_at > now;
-  if (brings.traffic_bytes && is_running) store::add_traffic(tx, account, *brings.traffic_bytes);
+  if (brings.traffic_bytes) store::add_traffic(tx, account, *brings.traffic_bytes, now);
   if (brings.traffic_bytes && what.traffic_limit_bytes) *what.traffic_limit_bytes += *brings.traffic_bytes;
   return subscriptions::store::grant(tx, account, {what, {}, source::promo, cause_of(code, account)}, now).expires_at;
 }
@@ -43,7 +41,7 @@ timestamp give_days(transaction& tx, const promo_code& code, const account_id& a
 /// A trial like the one without a code: once an account, and never after anything else.
 timestamp give_trial(transaction& tx, const promo_code& code, const account_id& account, timestamp now) {
   if (subscriptions::store::find_current(tx, account))
-    fail(ec::refused, "A trial is for accounts that never had a subscription.", "TRIAL_NOT_AVAILABLE");
+    fail(ec::refused, "A trial is for accounts that never had a subscription.", "TRIAL_USED");
   auto what = plan_for(tx, std::nullopt, code.benefit);
   what.duration_days = *code.benefit.days;
   return subscriptions::store::grant(tx, account, {what, {}, source::trial, to_string(account)}, now).expires_at;

@@ -70,7 +70,7 @@ struct activation {
 /// Uses a code, in whatever case. Errors, in the order in which they are looked for: `not_found` named
 /// PROMO_NOT_FOUND; `gone` named PROMO_USED_UP; `refused` named PROMO_INACTIVE or PROMO_NOT_YET_VALID; `gone` named
 /// PROMO_EXPIRED; `conflict` named PROMO_ALREADY_USED; `too_many` named PROMO_DAILY_LIMIT; `refused` named
-/// PROMO_FIRST_PURCHASE_ONLY; and then what the kind asks for: `refused` named TRIAL_NOT_AVAILABLE or NO_PLAN,
+/// PROMO_FIRST_PURCHASE_ONLY; and then what the kind asks for: `refused` named TRIAL_USED or NO_PLAN,
 /// `conflict` named DISCOUNT_RUNNING.
 struct activate {
   using reply = activation;

@@ -34,9 +34,9 @@ record find_record(transaction& tx, const account_id& account, const uuid& code,
 /// Counts a use, and keeps what it brings. Of a locked code that is not used up.
 void note_use(transaction& tx, const promo_code& what, const account_id& account, timestamp now);
 
-/// More traffic for the subscription that an account has, until its plan's limit is set anew; nothing where it is
+/// More traffic for the subscription of an account that runs, until its plan's limit is set anew; nothing where it is
 /// unlimited. The panel is not told: for whoever grants days right after.
-void add_traffic(transaction& tx, const account_id& account, std::int64_t bytes);
+void add_traffic(transaction& tx, const account_id& account, std::int64_t bytes, timestamp now);
 
 /// The account belongs to the group from now on, and to no other.
 void join_group(transaction& tx, const account_id& account, const std::string& group, int percent);

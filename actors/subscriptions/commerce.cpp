@@ -2,6 +2,7 @@
 
 #include "actors/audit/store.hpp"
 #include "actors/budgets/store.hpp"
+#include "actors/promotions/store.hpp"
 #include "actors/subscriptions/rules.hpp"
 #include "actors/wallet/store.hpp"
 
@@ -59,16 +60,20 @@ receipt receipt_of(transaction& tx, const account_id& account, const store::peri
 quote price(transaction& tx, const account_id& account, const plan& what, std::optional<int> days,
             const std::string& currency, timestamp now) {
   auto current = plan_of(tx, store::find_current(tx, account));
-  return rules::quote_for(what, days, currency, 0, store::list_periods(tx, account, now), current, now);
+  auto own = promotions::store::discount_of(tx, account, now);
+  return rules::quote_for(what, days, currency, {own.group_percent, own.offer_percent},
+                          store::list_periods(tx, account, now), current, now);
 }
 
 quote perform(transaction& tx, const preview& asked, timestamp now) {
   return price(tx, asked.account, find_wanted(tx, asked.account, asked.plan), asked.days, asked.currency, now);
 }
 
-// The ledger's books are locked last, as everywhere; a short balance rolls the grant back.
+// The ledger's books are locked last, as everywhere; a short balance rolls the grant back, and gives the offer back
+// that was used up.
 receipt buy(transaction& tx, const account_id& account, const wish& wanted, timestamp now) {
   auto cost = price(tx, account, wanted.what, wanted.days, wanted.currency, now);
+  promotions::store::use_discount(tx, account, now);
   auto id = to_string(wanted.id);
   store::grant(tx, account, {rules::for_days(wanted.what, cost.days).value(), cost.price, source::purchase, id}, now);
   if (cost.price.minor > 0) wallet::store::spend(tx, account, cost.price, {wallet::cause_kind::purchase, id}, now);

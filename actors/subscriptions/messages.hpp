@@ -180,7 +180,7 @@ struct quote {
   int days = 0;
   money list_price;         ///< with the offer's discount, before the buyer's own
   money price;              ///< what is charged
-  int discount_percent = 0; ///< the buyer's own
+  int discount_percent = 0; ///< the buyer's own, all together, rounded down
   money price_a_month;      ///< rounded down
   subscriptions::step step = step::first;
   int carried_days = 0; ///< whole days of the new plan for what was not used of the old one

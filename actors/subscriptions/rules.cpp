@@ -221,15 +221,22 @@ bool is_free_by_discount(const plan& what, const plan& sold, const std::string& 
   return false;
 }
 
+/// One taken off after the other.
+std::int64_t discounted(std::int64_t minor, const std::vector<int>& percents) {
+  for (auto percent : percents) minor = rules::discounted(minor, percent);
+  return minor;
+}
+
 } // namespace
 
-quote quote_for(const plan& what, std::optional<int> days, const std::string& currency, int own_discount,
-                const std::vector<period>& running, const std::optional<plan>& current, timestamp now) {
+quote quote_for(const plan& what, std::optional<int> days, const std::string& currency,
+                const std::vector<int>& own_discounts, const std::vector<period>& running,
+                const std::optional<plan>& current, timestamp now) {
   auto sold = sold_for(what, days);
   auto list_price = price_in(sold, currency);
   if (!list_price || (list_price->minor == 0 && !is_free_by_discount(what, sold, currency)))
     fail_field("currency", "The plan has no price in " + currency);
-  money price{discounted(list_price->minor, own_discount), currency};
+  money price{discounted(list_price->minor, own_discounts), currency};
   auto after = after_grant(running, current, {sold, price, source::purchase, "quote"}, now);
   span carried{0};
   for (auto& each : after)
@@ -239,7 +246,7 @@ quote quote_for(const plan& what, std::optional<int> days, const std::string& cu
           .days = sold.duration_days,
           .list_price = *list_price,
           .price = price,
-          .discount_percent = own_discount,
+          .discount_percent = static_cast<int>((10'000 - discounted(10'000, own_discounts)) / 100),
           .price_a_month = {price.minor / months(sold.duration_days), currency},
           .step = step_to(sold, current, !running.empty()),
           .carried_days = static_cast<int>(std::chrono::floor<std::chrono::days>(carried).count()),

@@ -62,11 +62,13 @@ std::optional<plan> for_days(const plan& what, int days);
 /// The price in `currency`; none if it is not sold in it.
 std::optional<money> price_in(const plan& what, const std::string& currency);
 
-/// What buying `days` of `what` (none: its default) costs an account with a discount of its own, and brings.
+/// What buying `days` of `what` (none: its default) costs an account with discounts of its own, and brings; they are
+/// percents, each taken off what the one before has left.
 /// Errors: `invalid` naming `period_days` or `currency` when it is not sold so. A price of zero is one only if a
 /// discount makes it so.
-quote quote_for(const plan& what, std::optional<int> days, const std::string& currency, int own_discount,
-                const std::vector<period>& running, const std::optional<plan>& current, timestamp now);
+quote quote_for(const plan& what, std::optional<int> days, const std::string& currency,
+                const std::vector<int>& own_discounts, const std::vector<period>& running,
+                const std::optional<plan>& current, timestamp now);
 
 /// Whatever breaks a rule that the fields alone do not show, each named.
 std::vector<problem> problems_of(const plan& what);

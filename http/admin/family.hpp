@@ -11,6 +11,7 @@ inline constexpr dialect family{"admin"};
 void add_accounts(router& to, const domains& who);
 void add_promo_codes(router& to, const domains& who);
 void add_audit(router& to, const domains& who);
+void add_wallet(router& to, const domains& who);
 void add_payments(router& to, const domains& who);
 void add_plans(router& to, const domains& who);
 

@@ -95,7 +95,7 @@ consteval auto saves(const char* method, const char* path, const char* summary, 
       from_json("type", &save_promo_code::kind, anything,
                 "balance: amount, currency; days: days, plan_id, traffic_gb; balance_and_days: all of these; "
                 "trial: days, plan_id; group: group, percent; discount: percent, hours"),
-      from_json("amount", &save_promo_code::amount, length(1, 20).or_integer().like(R"("100.00")"), "Decimal text"),
+      from_json("amount", &save_promo_code::amount, length(1, 20).or_number().like(R"("100.00")"), "Decimal text, or a number"),
       from_json("currency", &save_promo_code::currency, currency),
       from_json("days", &save_promo_code::days, between(1, 3650)),
       from_json("plan_id", &save_promo_code::plan, anything,

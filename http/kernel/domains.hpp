@@ -11,6 +11,7 @@
 #include "actors/sessions/messages.hpp"
 #include "actors/subscriptions/messages.hpp"
 #include "actors/two_factor/messages.hpp"
+#include "actors/wallet/messages.hpp"
 
 namespace backstay::http {
 
@@ -25,6 +26,7 @@ struct domains {
   provisioning::provisioning_actor provisioning;
   audit::audit_actor audit;
   two_factor::two_factor_actor two_factor;
+  wallet::wallet_actor wallet;
   referrals::referrals_actor referrals;
   promotions::promotions_actor promotions;
 };

@@ -57,6 +57,7 @@ struct rule {
   const char* pattern = nullptr;               ///< JSON Schema `pattern`
   const char* example = nullptr;               ///< shown in the document; a JSON literal
   bool takes_integers = false;                 ///< for text: some clients send the digits as a JSON number
+  bool takes_numbers = false;                  ///< the same for decimals; the number's shortest text is read
 
   constexpr rule like(const char* json_literal) const {
     auto copy = *this;
@@ -66,6 +67,11 @@ struct rule {
   constexpr rule or_integer() const {
     auto copy = *this;
     copy.takes_integers = true;
+    return copy;
+  }
+  constexpr rule or_number() const {
+    auto copy = or_integer();
+    copy.takes_numbers = true;
     return copy;
   }
 };
@@ -408,7 +414,8 @@ void read_json(const json& from, T& target, const Detail& detail, complaints bad
     if (!std::in_range<T>(value)) return bad.add("Input is out of range", "less_than_equal");
     if (check_number(value, detail, bad)) target = static_cast<T>(value);
   } else {
-    if (detail.takes_integers && from.is_number_integer()) return read_text(from.dump(), target, detail, bad);
+    bool is_text_too = from.is_number_integer() ? detail.takes_integers : from.is_number() && detail.takes_numbers;
+    if (is_text_too) return read_text(from.dump(), target, detail, bad);
     if (!from.is_string()) return bad.add("Input should be a valid string", "string_type");
     read_text(from.template get_ref<const std::string&>(), target, detail, bad);
   }
@@ -499,7 +506,7 @@ json schema_of(const bare_list<Get, Fields...>& form) {
 }
 template <class Owner, class Choose, class First, class Second>
 json schema_of(const chosen_form<Choose, First, Second>& form) {
-  return {{"oneOf", {schema_of<Owner>(form.first), schema_of<Owner>(form.second)}}};
+  return {{"oneOf", json::array({schema_of<Owner>(form.first), schema_of<Owner>(form.second)})}};
 }
 
 } // namespace backstay::http

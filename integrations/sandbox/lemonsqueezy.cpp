@@ -495,11 +495,12 @@ private:
     const auto& what = find_product(std::to_string(number(attributes, "variant_id")), "");
     const auto cents = attributes["custom_price"].is_null() ? what.price : number(attributes, "custom_price");
     const auto name = attributes["product_options"].value("name", "");
-    sandbox::checkout page{std::to_string(cents / 100) + "." + std::to_string(100 + cents % 100).substr(1) + " USD",
-                           name.empty() ? what.name : name,
-                           is_open(checkout) ? "open" : "expired",
-                           "/lemonsqueezy/checkout/" + c.parameters.at("id"),
-                           {}};
+    ::backstay::sandbox::checkout page{std::to_string(cents / 100) + "." + std::to_string(100 + cents % 100).substr(1) +
+                                           " USD",
+                                       name.empty() ? what.name : name,
+                                       is_open(checkout) ? "open" : "expired",
+                                       "/lemonsqueezy/checkout/" + c.parameters.at("id"),
+                                       {}};
     if (is_open(checkout)) page.buttons = {{"pay", "Pay"}};
     return reply_html(render_checkout(page));
   }

@@ -337,19 +337,22 @@ CAF_TEST(what a purchase costs and brings) {
   auto what = make_plan(30, {{1000, "USD"}});
   what.offers.push_back({.days = 90, .prices = {{3000, "USD"}, {200'000, "RUB"}}, .discount_percent = 10});
   what.offers.push_back({.days = 7, .prices = {{500, "USD"}, {0, "RUB"}}, .discount_percent = 100});
-  auto month = rules::quote_for(what, {}, "USD", 0, {}, {}, now);
+  auto month = rules::quote_for(what, {}, "USD", {}, {}, {}, now);
   CAF_CHECK(month.price == (money{1000, "USD"}));
   CAF_CHECK(month.step == step::first);
   CAF_CHECK(month.expires_at == now + days{30});
-  auto quarter = rules::quote_for(what, 90, "USD", 15, {}, {}, now);
+  auto quarter = rules::quote_for(what, 90, "USD", {15}, {}, {}, now);
   CAF_CHECK(quarter.list_price == (money{2700, "USD"}));
   CAF_CHECK(quarter.price == (money{2295, "USD"}));
   CAF_CHECK(quarter.price_a_month == (money{765, "USD"}));
-  CAF_CHECK_EQUAL(rules::quote_for(what, 7, "USD", 0, {}, {}, now).price.minor, 0);
-  CAF_CHECK_EQUAL(rules::quote_for(what, {}, "USD", 100, {}, {}, now).price.minor, 0);
+  auto twice = rules::quote_for(what, {}, "USD", {15, 15}, {}, {}, now); // 150 off 1000, then 127 off 850
+  CAF_CHECK(twice.price == (money{723, "USD"}));
+  CAF_CHECK_EQUAL(twice.discount_percent, 27);
+  CAF_CHECK_EQUAL(rules::quote_for(what, 7, "USD", {}, {}, {}, now).price.minor, 0);
+  CAF_CHECK_EQUAL(rules::quote_for(what, {}, "USD", {100}, {}, {}, now).price.minor, 0);
   auto refused = [&](std::optional<int> days, const std::string& currency) {
     try {
-      rules::quote_for(what, days, currency, 0, {}, {}, now);
+      rules::quote_for(what, days, currency, {}, {}, {}, now);
     } catch (const fault_error& error) {
       return error.what_failed.problems.at(0).location.back();
     }
@@ -368,7 +371,7 @@ CAF_TEST(whether a purchase goes up or down is told by the price of a day) {
   auto to = [&](const plan& from, const plan& what) {
     entitlement had;
     had.buy(from, now);
-    return rules::quote_for(what, {}, what.prices[0].currency, 0, had.running(now), from, now);
+    return rules::quote_for(what, {}, what.prices[0].currency, {}, had.running(now), from, now);
   };
   CAF_CHECK(to(cheap, cheap).step == step::renewal);
   CAF_CHECK(to(cheap, dear).step == step::upgrade);
@@ -376,7 +379,7 @@ CAF_TEST(whether a purchase goes up or down is told by the price of a day) {
   CAF_CHECK(to(dear, cheap).step == step::downgrade);
   CAF_CHECK(to(cheap, year).step == step::downgrade);
   CAF_CHECK(to(cheap, rubles).step == step::upgrade); // nothing to compare
-  CAF_CHECK(rules::quote_for(dear, {}, "USD", 0, {}, cheap, now).step == step::first);
+  CAF_CHECK(rules::quote_for(dear, {}, "USD", {}, {}, cheap, now).step == step::first);
 }
 
 CAF_TEST(the mistakes of a plan are all named) {

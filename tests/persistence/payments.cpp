@@ -667,6 +667,8 @@ CAF_TEST(the audit misses a booking and a state) {
              std::vector<std::string>{"booked_without_payment", "purchase_differs"}));
   CAF_CHECK_EQUAL(rules("UPDATE payments SET amount = 998").size(), 2u); // both entries
   CAF_CHECK_EQUAL(rules("UPDATE ledger_transfers SET cause_id = 'x' WHERE cause_kind = 'payment'").size(), 3u);
+  CAF_CHECK((rules("UPDATE ledger_transfers SET cause_id = 'x' WHERE cause_kind = 'purchase'") ==
+             std::vector<std::string>{"purchase_differs"}));
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -3,6 +3,7 @@
 #include "actors/promotions/activation.hpp"
 
 #include "actors/promotions/rules.hpp"
+#include "actors/subscriptions/commerce.hpp"
 #include "actors/subscriptions/store.hpp"
 #include "actors/wallet/store.hpp"
 #include "tests/persistence/commerce.hpp"
@@ -231,9 +232,9 @@ CAF_TEST(a trial is for those who never had a subscription) {
   use(ann, "TRY");
   CAF_CHECK(subscription_of(ann)->status == subscriptions::status::trial);
   CAF_CHECK(subscription_of(ann)->expires_at == now + days{3});
-  CAF_CHECK_EQUAL(refusal(ann, "TRYAGAIN"), "TRIAL_NOT_AVAILABLE");
+  CAF_CHECK_EQUAL(refusal(ann, "TRYAGAIN"), "TRIAL_USED");
   grant(bob, basic);
-  CAF_CHECK_EQUAL(refusal(bob, "TRY"), "TRIAL_NOT_AVAILABLE");
+  CAF_CHECK_EQUAL(refusal(bob, "TRY"), "TRIAL_USED");
 }
 
 CAF_TEST(days do not turn a trial into more than that) {
@@ -271,6 +272,37 @@ CAF_TEST(an offer of hours ends by itself and there is one at a time) {
   now = *until;
   CAF_CHECK_EQUAL(refusal(ann, "MORE"), "");
   CAF_CHECK((discount_of(ann, now) == discount{"", 0, 50, {}}));
+}
+
+CAF_TEST(a purchase costs less by group and offer and uses the offer up) {
+  add_money("MONEY", 100'000);
+  add("FRIENDS", {.kind = promo_kind::group, .group = "friends", .percent = 10});
+  add("SALE", {.kind = promo_kind::discount, .percent = 50});
+  for (auto* code : {"MONEY", "FRIENDS", "SALE"}) use(ann, code);
+  auto buy = [&] {
+    return commit([&](transaction& tx) {
+      return subscriptions::perform(tx, subscriptions::purchase{.account = ann, .plan = "Basic", .currency = "RUB"},
+                                    now);
+    });
+  };
+  auto look = [&] {
+    return commit([&](transaction& tx) {
+      return subscriptions::perform(tx, subscriptions::preview{.account = ann, .plan = "Basic", .currency = "RUB"},
+                                    now);
+    });
+  };
+  CAF_CHECK_EQUAL(look().price.minor, 13'500);
+  CAF_CHECK_EQUAL(look().discount_percent, 55); // looking uses nothing up
+  CAF_CHECK_EQUAL(buy().paid.minor, 13'500);
+  CAF_CHECK_EQUAL(buy().paid.minor, 27'000);
+  CAF_CHECK_EQUAL(wallet_of(ann), 100'000 - 13'500 - 27'000);
+  add("HALF", {.kind = promo_kind::discount, .percent = 1});
+  use(ann, "HALF");
+  commit([&](transaction& tx) {
+    wallet::store::spend(tx, ann, {50'000, "RUB"}, {wallet::cause_kind::admin, "a fine"}, now);
+  });
+  CAF_CHECK(code_of(buy) == ec::refused); // for want of money: the offer stands
+  CAF_CHECK_EQUAL(discount_of(ann, now).offer_percent, 1);
 }
 
 CAF_TEST(of 64 purchases at the same time one has the offer) {
