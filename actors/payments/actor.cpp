@@ -479,8 +479,9 @@ struct ask_later {
   }
 };
 
+/// Some charges change their name when they are paid, from a checkout's to an order's; our id on them stays.
 bool is_about(const charge& seen, const store::record& row) {
-  return row.external_id.empty() ? seen.payment == row.id : seen.external_id == row.external_id;
+  return seen.payment == row.id || (!row.external_id.empty() && seen.external_id == row.external_id);
 }
 
 /// Every charge with news gets a transaction of its own, so that one that cannot be applied holds up no other.
