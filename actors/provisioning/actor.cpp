@@ -3,7 +3,7 @@
 #include "actors/outbox/store.hpp"
 #include "actors/provisioning/rules.hpp"
 #include "actors/provisioning/store.hpp"
-#include "actors/subscriptions/rules.hpp"
+#include "actors/subscriptions/store.hpp"
 #include "actors/subscriptions/store.hpp"
 #include "config/log.hpp"
 
@@ -179,7 +179,7 @@ usage_promise answer_usage(self_pointer self, const get_usage& m) {
       promise.deliver(without_subscription(now));
       return;
     }
-    with_usage(self, subscriptions::rules::panel_username(row->account_number),
+    with_usage(self, subscriptions::store::panel_username(row->account_number),
                [promise, row = *row, now](const std::optional<panel::usage>& known) mutable {
                  promise.deliver(view_of(row, known, now));
                });

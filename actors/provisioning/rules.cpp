@@ -1,6 +1,6 @@
 #include "actors/provisioning/rules.hpp"
 
-#include "actors/subscriptions/rules.hpp"
+#include "actors/subscriptions/store.hpp"
 
 #include <algorithm>
 #include <array>
@@ -95,7 +95,7 @@ std::optional<std::int64_t> account_number(std::string_view username) {
   if (digits == username.npos) return std::nullopt;
   std::from_chars(username.data() + digits, username.data() + username.size(), number);
   // Nothing but the name that we would give.
-  return subscriptions::rules::panel_username(number) == username ? std::optional{number} : std::nullopt;
+  return subscriptions::store::panel_username(number) == username ? std::optional{number} : std::nullopt;
 }
 
 } // namespace backstay::provisioning::rules
