@@ -81,14 +81,15 @@ struct noting {
   }
 };
 
-/// `ask` by way of the provider's circuit.
+/// `ask` by way of the provider's circuit. Throws nothing: there is a promise already.
 template <class Message, class Promise, class Then>
 void ask_provider(self_pointer self, const std::string& name, std::chrono::milliseconds patience, Message message,
                   Promise promise, Then then) {
-  auto& provider = provider_named(self, name, ec::unavailable);
+  auto provider = self->state.deps.providers.find(name);
+  if (provider == self->state.deps.providers.end()) return promise.deliver(to_error({.code = ec::unavailable})), void();
   if (!circuit_of(self, name).begin(self->state.context.now()))
     return promise.deliver(to_error(left_alone(self, name))), void();
-  ask(self, provider, patience, std::move(message), noting<Promise>{self, name, promise},
+  ask(self, provider->second, patience, std::move(message), noting<Promise>{self, name, promise},
       [self, name, promise, then = std::move(then)](typename Message::reply& reply) mutable {
         note(self, name, [](breaker& circuit) { circuit.succeed(); });
         try {
