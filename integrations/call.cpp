@@ -62,7 +62,9 @@ void fail_status(const http_response& answer, std::string_view name) {
   auto cause = "status " + std::to_string(answer.status);
   if (!name.empty()) cause.append(" ").append(name.substr(0, 64));
   const bool busy = answer.status == 429 || answer.status == 503;
-  fail_outside(ec::upstream, std::move(cause), busy ? advice(answer) : seconds{0});
+  fault what{.code = ec::upstream, .retry_after = busy ? advice(answer) : seconds{0}};
+  if (answer.status >= 500) what.name = "UPSTREAM_DOWN";
+  throw outside_fault{std::move(what), std::move(cause)};
 }
 
 std::string_view find_header(const http_headers& headers, std::string_view name) {

@@ -23,6 +23,11 @@ bool fields::has(const char* name) const {
 
 fields fields::in(const char* name) const { return fields{find(name), blame_}; }
 
+std::optional<fields> fields::find_in(const char* name) const {
+  const auto found = object_->find(name);
+  return found != object_->end() && found->is_object() ? std::optional{fields{*found, blame_}} : std::nullopt;
+}
+
 std::vector<fields> fields::each(const char* name) const {
   const auto& list = find(name);
   if (!list.is_array()) refuse(name);

@@ -35,8 +35,12 @@ public:
   T get(const char* name) const;
 
   bool has(const char* name) const;
+  /// Ends the operation because of what is in a field.
+  [[noreturn]] void refuse(const char* name) const;
   /// The object in a field.
   fields in(const char* name) const;
+  /// The same; none where there is nothing, or something else.
+  std::optional<fields> find_in(const char* name) const;
   /// The objects of the list in a field.
   std::vector<fields> each(const char* name) const;
 
@@ -47,7 +51,6 @@ private:
   struct is_optional<std::optional<T>> : std::true_type {};
 
   const json& find(const char* name) const;
-  [[noreturn]] void refuse(const char* name) const;
   std::string text(const char* name) const;
   bool flag(const char* name) const;
   std::int64_t integer(const char* name) const;

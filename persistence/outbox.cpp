@@ -52,7 +52,43 @@ json to_json(const mail_work& work) {
 
 json to_json(const panel_work& work) { return {{"account", to_string(work.account)}}; }
 
-json to_json(const settle_work& work) { return {{"provider", work.provider}, {"external_id", work.external_id}}; }
+using payment_provider::charge;
+
+/// What a charge can be without our asking for it: nothing of it is secret, and no buyer has to be led anywhere.
+json to_json(const charge& proof) {
+  json object{{"external_id", proof.external_id},
+              {"state", name_of(proof.state)},
+              {"minor", proof.price.minor},
+              {"currency", proof.price.currency},
+              {"refunded", proof.refunded}};
+  if (proof.payment) object["payment"] = to_string(*proof.payment);
+  if (proof.payer) object["payer"] = *proof.payer;
+  if (proof.paid_at) object["paid_at"] = to_rfc3339(*proof.paid_at);
+  return object;
+}
+
+charge read_charge(const json& object) {
+  charge proof{.external_id = object.at("external_id"),
+               .payment = payment_id::parse(object.value("payment", "")),
+               .state = from_name<payment_provider::charge_state>(object.at("state").get<std::string>()).value(),
+               .price = {object.at("minor"), object.at("currency")},
+               .refunded = object.at("refunded"),
+               .paid_at = from_rfc3339(object.value("paid_at", ""))};
+  if (object.contains("payer")) proof.payer = object["payer"].get<std::int64_t>();
+  return proof;
+}
+
+json to_json(const settle_work& work) {
+  json object{{"provider", work.provider}, {"external_id", work.external_id}};
+  if (work.proof) object["proof"] = to_json(*work.proof);
+  return object;
+}
+
+settle_work read_settle(const json& object) {
+  settle_work work{object.at("provider"), object.at("external_id")};
+  if (object.contains("proof")) work.proof = read_charge(object["proof"]);
+  return work;
+}
 
 mail_work read_mail(const json& object) {
   return {object.at("to"), object.at("locale"),
@@ -71,7 +107,7 @@ work read_work(kind which, const json& object) {
   case kind::panel:
     return read_panel(object);
   case kind::settle:
-    return settle_work{object.at("provider"), object.at("external_id")};
+    return read_settle(object);
   }
   fail(ec::internal, "an unknown kind of work");
 }

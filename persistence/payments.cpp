@@ -1,5 +1,6 @@
 #include "actors/payments/store.hpp"
 
+#include "actors/kernel/crypto.hpp"
 #include "persistence/transaction.hpp"
 
 namespace backstay::payments::store {
@@ -7,27 +8,44 @@ namespace backstay::payments::store {
 namespace {
 
 /// What `read` expects of a row.
-const std::string columns = "id, account_id, claim_id, plan_id, plan_name, duration_days, traffic_limit_bytes, "
-                            "max_devices, amount, currency, provider, external_id, url, expires_at, state, review, "
-                            "created_at, tried_at, settled_at, due_at, looks";
+const std::string columns =
+    "id, account_id, claim_id, purpose, plan_id, plan_name, duration_days, traffic_limit_bytes, max_devices, "
+    "traffic_reset, amount, currency, fee, provider, method, saves_method, saved_method, external_id, url, expires_at, "
+    "state, is_fulfilled, "
+    "review, paid_amount, paid_currency, refunded, refund_at, created_at, tried_at, settled_at, due_at, looks";
+
+std::optional<money> read_paid(const pqxx::row& row) {
+  auto minor = sql::get<std::optional<std::int64_t>>(row["paid_amount"]);
+  return minor ? std::optional{money{*minor, sql::get<std::string>(row["paid_currency"])}} : std::nullopt;
+}
 
 record read(const pqxx::row& row) {
   record what;
   what.id = sql::get<payment_id>(row["id"]);
-  what.account = sql::get<account_id>(row["account_id"]);
+  what.account = sql::get<std::optional<account_id>>(row["account_id"]);
   what.claim = sql::get<std::optional<claim_id>>(row["claim_id"]);
-  what.plan = sql::get<plan_id>(row["plan_id"]);
-  what.plan_name = sql::get<std::string>(row["plan_name"]);
-  what.duration_days = sql::get<int>(row["duration_days"]);
+  what.purpose = sql::get<payments::purpose>(row["purpose"]);
+  what.plan = sql::get<std::optional<plan_id>>(row["plan_id"]);
+  what.plan_name = sql::get<std::optional<std::string>>(row["plan_name"]).value_or("");
+  what.duration_days = sql::get<std::optional<int>>(row["duration_days"]).value_or(0);
   what.traffic_limit_bytes = sql::get<std::optional<std::int64_t>>(row["traffic_limit_bytes"]);
   what.max_devices = sql::get<std::optional<int>>(row["max_devices"]);
+  what.traffic_reset = sql::get<subscriptions::traffic_reset>(row["traffic_reset"]);
   what.price = {sql::get<std::int64_t>(row["amount"]), sql::get<std::string>(row["currency"])};
+  what.fee = sql::get<std::int64_t>(row["fee"]);
   what.provider = sql::get<std::string>(row["provider"]);
+  what.method = sql::get<std::string>(row["method"]);
+  what.saves_method = sql::get<bool>(row["saves_method"]);
+  what.saved_method = sql::get<std::optional<saved_method_id>>(row["saved_method"]);
   what.external_id = sql::get<std::optional<std::string>>(row["external_id"]).value_or("");
   what.payment_url = sql::get<std::string>(row["url"]);
   what.expires_at = sql::get<std::optional<timestamp>>(row["expires_at"]);
   what.state = sql::get<payments::state>(row["state"]);
+  what.is_fulfilled = sql::get<bool>(row["is_fulfilled"]);
   what.review = sql::get<std::string>(row["review"]);
+  what.paid = read_paid(row);
+  what.refunded = sql::get<std::int64_t>(row["refunded"]);
+  what.refund_at = sql::get<std::optional<timestamp>>(row["refund_at"]);
   what.created_at = sql::get<timestamp>(row["created_at"]);
   what.tried_at = sql::get<timestamp>(row["tried_at"]);
   what.settled_at = sql::get<std::optional<timestamp>>(row["settled_at"]);
@@ -44,19 +62,30 @@ std::optional<std::string> unless_empty(const std::string& text) {
   return text.empty() ? std::nullopt : std::optional{text};
 }
 
+std::optional<std::int64_t> minor_of(const std::optional<money>& amount) {
+  return amount ? std::optional{amount->minor} : std::nullopt;
+}
+std::optional<std::string> currency_of(const std::optional<money>& amount) {
+  return amount ? std::optional{amount->currency} : std::nullopt;
+}
+
 } // namespace
 
 bool insert(transaction& tx, const record& what) {
   try {
-    auto rows =
-        tx.run("INSERT INTO payments (" + columns +
-                   ") VALUES ($1::uuid, $2::uuid, $3::uuid, $4::uuid, $5, $6::int, "
-                   "$7::bigint, $8::int, $9::bigint, $10, $11, $12, $13, $14::timestamptz, $15, $16, $17::timestamptz, "
-                   "$18::timestamptz, $19::timestamptz, $20::timestamptz, $21::int) ON CONFLICT (claim_id) DO NOTHING",
-               what.id, what.account, what.claim, what.plan, what.plan_name, what.duration_days,
-               what.traffic_limit_bytes, what.max_devices, what.price.minor, what.price.currency, what.provider,
-               unless_empty(what.external_id), what.payment_url, what.expires_at, what.state, what.review,
-               what.created_at, what.tried_at, what.settled_at, what.due_at, what.looks);
+    auto rows = tx.run(
+        "INSERT INTO payments (id, account_id, claim_id, purpose, plan_id, plan_name, duration_days, "
+        "traffic_limit_bytes, max_devices, amount, currency, fee, provider, method, saves_method, saved_method, "
+        "external_id, url, expires_at, state, review, paid_amount, paid_currency, created_at, tried_at, due_at, "
+        "traffic_reset) "
+        "VALUES ($1::uuid, $2::uuid, $3::uuid, $4, $5::uuid, $6, $7::int, $8::bigint, $9::int, $10::bigint, $11, "
+        "$12::bigint, $13, $14, $15::boolean, $16::uuid, $17, $18, $19::timestamptz, $20, $21, $22::bigint, $23, "
+        "$24::timestamptz, $25::timestamptz, $26::timestamptz, $27) ON CONFLICT DO NOTHING",
+        what.id, what.account, what.claim, what.purpose, what.plan, unless_empty(what.plan_name),
+        what.plan ? std::optional{what.duration_days} : std::nullopt, what.traffic_limit_bytes, what.max_devices,
+        what.price.minor, what.price.currency, what.fee, what.provider, what.method, what.saves_method,
+        what.saved_method, unless_empty(what.external_id), what.payment_url, what.expires_at, what.state, what.review,
+        minor_of(what.paid), currency_of(what.paid), what.created_at, what.tried_at, what.due_at, what.traffic_reset);
     return rows.affected_rows() == 1;
   } catch (const pqxx::foreign_key_violation&) {
     // The plan was read in this transaction; only the account may be missing.
@@ -82,11 +111,15 @@ std::optional<record> lock_charged(transaction& tx, const std::string& provider,
 }
 
 void save(transaction& tx, const record& what) {
-  tx.run("UPDATE payments SET external_id = $2, url = $3, expires_at = $4::timestamptz, state = $5, review = $6, "
-         "tried_at = $7::timestamptz, settled_at = $8::timestamptz, due_at = $9::timestamptz, looks = $10::int "
-         "WHERE id = $1::uuid",
-         what.id, unless_empty(what.external_id), what.payment_url, what.expires_at, what.state, what.review,
-         what.tried_at, what.settled_at, what.due_at, what.looks);
+  tx.run(
+      "UPDATE payments SET external_id = $2, url = $3, expires_at = $4::timestamptz, state = $5, review = $6, "
+      "tried_at = $7::timestamptz, settled_at = $8::timestamptz, due_at = $9::timestamptz, looks = $10::int, "
+      "account_id = $11::uuid, amount = $12::bigint, currency = $13, fee = $14::bigint, is_fulfilled = $15::boolean, "
+      "paid_amount = $16::bigint, paid_currency = $17, refunded = $18::bigint, refund_at = $19::timestamptz "
+      "WHERE id = $1::uuid",
+      what.id, unless_empty(what.external_id), what.payment_url, what.expires_at, what.state, what.review,
+      what.tried_at, what.settled_at, what.due_at, what.looks, what.account, what.price.minor, what.price.currency,
+      what.fee, what.is_fulfilled, minor_of(what.paid), currency_of(what.paid), what.refunded, what.refund_at);
 }
 
 std::optional<record> find(transaction& tx, const std::string& id, const std::optional<account_id>& owner) {
@@ -123,16 +156,97 @@ void schedule(transaction& tx, const std::vector<std::pair<payment_id, timestamp
          ids, times);
 }
 
-payment_page list(transaction& tx, const account_id& account, std::int64_t offset, std::int64_t limit) {
-  payment_page page{{}, 0, offset, limit};
-  page.total =
-      sql::get<std::int64_t>((*tx.first("SELECT count(*) FROM payments WHERE account_id = $1::uuid", account))[0]);
-  for (auto row : tx.run("SELECT " + columns +
-                             " FROM payments WHERE account_id = $1::uuid "
-                             "ORDER BY created_at DESC, id LIMIT $2::bigint OFFSET $3::bigint",
-                         account, limit, offset))
+payment_page search(transaction& tx, const search_payments& wanted) {
+  const std::string matching =
+      "FROM payments WHERE ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR provider = $2) "
+      "AND ($3::boolean IS NULL OR (review <> '') = $3::boolean) "
+      "AND ($4::uuid IS NULL OR account_id = $4::uuid)";
+  payment_page page{{}, 0, wanted.offset, wanted.limit};
+  auto total = tx.first("SELECT count(*) " + matching, wanted.state, wanted.provider, wanted.review, wanted.account);
+  page.total = sql::get<std::int64_t>((*total)[0]);
+  for (auto row :
+       tx.run("SELECT " + columns + " " + matching + " ORDER BY created_at DESC, id LIMIT $5::bigint OFFSET $6::bigint",
+              wanted.state, wanted.provider, wanted.review, wanted.account, wanted.limit, wanted.offset))
     page.items.push_back(read(row));
   return page;
+}
+
+namespace {
+
+buyer read_buyer(const std::optional<pqxx::row>& row) {
+  if (!row) fail(ec::not_found, "Account not found", "ACCOUNT_NOT_FOUND");
+  return {sql::get<std::optional<std::string>>((*row)["email"]).value_or(""), sql::get<std::string>((*row)["locale"])};
+}
+
+} // namespace
+
+buyer lock_buyer(transaction& tx, const account_id& account) {
+  return read_buyer(tx.first("SELECT email, locale FROM accounts WHERE id = $1::uuid FOR NO KEY UPDATE", account));
+}
+
+buyer find_buyer(transaction& tx, const account_id& account) {
+  return read_buyer(tx.first("SELECT email, locale FROM accounts WHERE id = $1::uuid", account));
+}
+
+// ---- Saved methods
+
+namespace {
+
+constexpr auto sealing = "saved payment method", fingerprints = "saved payment method's id";
+const std::string method_columns = "id, provider, method, title, is_default, created_at";
+
+saved_method read_method(const pqxx::row& row) {
+  return {.id = sql::get<saved_method_id>(row["id"]),
+          .provider = sql::get<std::string>(row["provider"]),
+          .method = sql::get<std::string>(row["method"]),
+          .title = sql::get<std::string>(row["title"]),
+          .is_default = sql::get<bool>(row["is_default"]),
+          .created_at = sql::get<timestamp>(row["created_at"])};
+}
+
+} // namespace
+
+void save_method(transaction& tx, const keyring& keys, const account_id& account, const saved_method& what,
+                 const std::string& external_id) {
+  std::vector<std::string> known;
+  for (auto& each : keys.sign_by_each(fingerprints, external_id)) known.push_back(crypto::to_hex(each));
+  tx.run("INSERT INTO saved_payment_methods (id, account, provider, method, fingerprint, sealed_id, title, created_at, "
+         "is_default) SELECT $1::uuid, $2::uuid, $3, $4, $5, $6, $7, $8::timestamptz, "
+         "NOT EXISTS (SELECT FROM saved_payment_methods WHERE account = $2::uuid) "
+         "WHERE NOT EXISTS (SELECT FROM saved_payment_methods WHERE account = $2::uuid AND provider = $3 "
+         "AND fingerprint = ANY($9::text[]))",
+         what.id, account, what.provider, what.method, known.front(), keys.seal(sealing, secret{external_id}),
+         what.title, what.created_at, known);
+}
+
+std::vector<saved_method> list_methods(transaction& tx, const account_id& account) {
+  std::vector<saved_method> methods;
+  for (auto row : tx.run("SELECT " + method_columns +
+                             " FROM saved_payment_methods WHERE account = $1::uuid "
+                             "ORDER BY is_default DESC, created_at DESC, id",
+                         account))
+    methods.push_back(read_method(row));
+  return methods;
+}
+
+std::optional<std::pair<saved_method, std::string>> find_method(transaction& tx, const keyring& keys,
+                                                                const account_id& account, const saved_method_id& id) {
+  auto row = tx.first("SELECT " + method_columns +
+                          ", sealed_id FROM saved_payment_methods WHERE account = $1::uuid AND id = $2::uuid",
+                      account, id);
+  if (!row) return std::nullopt;
+  return std::pair{read_method(*row), keys.open(sealing, sql::get<std::string>((*row)["sealed_id"])).reveal()};
+}
+
+// Killed before the commit: it is still there; after it: a repeat finds none.
+bool remove_method(transaction& tx, const account_id& account, const saved_method_id& id) {
+  lock_buyer(tx, account);
+  auto removed = tx.run("DELETE FROM saved_payment_methods WHERE account = $1::uuid AND id = $2::uuid", account, id);
+  if (removed.affected_rows() == 0) return false;
+  tx.run("UPDATE saved_payment_methods SET is_default = true WHERE id = (SELECT id FROM saved_payment_methods "
+         "WHERE account = $1::uuid ORDER BY is_default DESC, created_at DESC, id LIMIT 1)",
+         account);
+  return true;
 }
 
 } // namespace backstay::payments::store

@@ -377,7 +377,7 @@ std::int64_t revoke_all(transaction& tx, const account_id& account, const std::o
   tx.run("DELETE FROM device_credentials WHERE account = $1::uuid "
          "AND device_id IS DISTINCT FROM (SELECT device_id FROM sessions WHERE id = $2::uuid)",
          account, except);
-  tx.notify("sessions", "account:" + to_string(account));
+  accounts::store::announce(tx, account);
   live::store::append(tx, account, live::force_disconnect{goodbye, std::nullopt, except}, now);
   return static_cast<std::int64_t>(ended.affected_rows());
 }

@@ -2,6 +2,7 @@
 
 #include "actors/kernel/crypto.hpp"
 #include "actors/two_factor/rules.hpp"
+#include "persistence/accounts.hpp"
 #include "persistence/transaction.hpp"
 
 namespace backstay::two_factor::store {
@@ -12,7 +13,7 @@ using sql::get;
 
 constexpr auto sealing = "authenticator", hashing = "recovery code";
 
-void announce(transaction& tx, const account_id& account) { tx.notify("sessions", "account:" + to_string(account)); }
+using accounts::store::announce;
 
 /// With the account in it: the same code of two accounts has two hashes.
 std::string hashed_text(const account_id& account, const secret& code) { return to_string(account) + code.reveal(); }

@@ -9,6 +9,7 @@
 #include "actors/kernel/outcome.hpp"
 #include "actors/outbox/store.hpp"
 #include "actors/proofs/store.hpp"
+#include "actors/two_factor/store.hpp"
 #include "config/log.hpp"
 
 namespace backstay::accounts {
@@ -67,11 +68,18 @@ store::new_account new_account_of(const register_account& command, const std::st
           .display_name = command.display_name};
 }
 
+referrals::store::newcomer newcomer_of(const account_id& account, const register_account& command) {
+  auto device_id = command.device ? std::optional{command.device->device_id} : std::nullopt;
+  return {account, device_id, command.origin};
+}
+
 /// Account, code, mail and session stand together or not at all. Killed right after the commit, the answer is lost:
 /// the owner can sign in, or verify with the code in the mail; a repeat is told that the address is taken.
-registered create(transaction& tx, const terms& terms, const register_account& command,
-                  const std::string& password_hash, timestamp now) {
+registered create(transaction& tx, const terms& terms, const referrals::store::terms& referral_terms,
+                  const register_account& command, const std::string& password_hash, timestamp now) {
   registered result{.account = store::create(tx, new_account_of(command, password_hash), now)};
+  if (command.referral_code)
+    referrals::store::join(tx, referral_terms, newcomer_of(result.account.id, command), *command.referral_code, now);
   audit::store::record(tx,
                        {.action = "user.create",
                         .actor = result.account.id,
@@ -100,12 +108,14 @@ promise<registered> register_new(self_pointer self, const register_account& comm
   check(command, state.with.registration_enabled);
   auto answer = self->make_response_promise<registered>();
   auto terms = state.with.terms;
+  auto referral_terms = state.with.referral_terms;
   auto now = state.context.now();
   auto keep = [=](hashing::verdict& password) mutable {
     auto hash = std::move(password.hash);
     transact(
-        self, self->state.context.database, [=](transaction& tx) { return create(tx, *terms, command, hash, now); },
-        answer, [answer](registered& result) mutable { answer.deliver(std::move(result)); });
+        self, self->state.context.database,
+        [=](transaction& tx) { return create(tx, *terms, referral_terms, command, hash, now); }, answer,
+        [answer](registered& result) mutable { answer.deliver(std::move(result)); });
   };
   transact(
       self, state.context.database,
@@ -300,6 +310,14 @@ promise<overview> handle(self_pointer self, const get_overview& wanted) {
   return answer;
 }
 
+/// Not checked, so not a wrong guess: a flood of logins must not lock the owner out.
+template <class Reply>
+void give_back(self_pointer self, const std::string& key, const caf::error& why, promise<Reply> answer) {
+  run_aside(self, self->state.context.database, "giving a guess back",
+            [key](transaction& tx) { budgets::store::give_back(tx, key); });
+  answer.deliver(to_error(describe(why)));
+}
+
 // --- deleting
 
 /// Takes a guess, and returns what the password is checked against; empty where there is none.
@@ -307,15 +325,29 @@ outcome<std::string> begin_deletion(transaction& tx, const terms& terms, const d
   auto wait = budgets::store::take(tx, budgets::guesses_of(command.caller.account), terms.guesses, now);
   if (wait.count() > 0) return sessions::locked_out(wait);
   auto account = read_account(tx, command.caller.account);
-  if (account.has_second_factor) fail(ec::forbidden, "Switch the second factor off first", "SECOND_FACTOR_REQUIRED");
+  if (account.has_second_factor && !command.code)
+    fail(ec::forbidden, "A code of the second factor is needed too", "SECOND_FACTOR_REQUIRED");
   return store::password_hash_of(tx, account.id);
 }
 
+/// What is thrown here undoes only what this transaction did: a wrong code costs the guess that was taken before.
+void check_may_leave(transaction& tx, const terms& terms, const delete_account& command, const sessions::account& who,
+                     timestamp now) {
+  bool needs_code = command.asks_for_proof && who.has_second_factor;
+  if (needs_code && !two_factor::store::use_code(tx, terms.keys, who.id, command.code.value_or(secret{}), now))
+    fail(ec::forbidden, "The code is wrong", "INVALID_CODE");
+  if (who.role != role::super_admin) return;
+  store::lock_super_admins(tx);
+  auto standing = store::find_standing(tx, who.id, who.id).value();
+  if (auto refusal = refusal_to_change_role(standing, role::viewer)) fail(std::move(*refusal));
+}
+
 /// Killed right after the commit, the answer is lost: the account is deleted, and the caller's session is over.
-done finish_deletion(transaction& tx, const delete_account& command, timestamp now) {
+done finish_deletion(transaction& tx, const terms& terms, const delete_account& command, timestamp now) {
   auto& id = command.caller.account;
   if (command.asks_for_proof) budgets::store::give_back(tx, budgets::guesses_of(id));
   auto account = read_account(tx, id);
+  check_may_leave(tx, terms, command, account, now);
   store::mark_deleted(tx, id, now);
   sessions::store::revoke_all(tx, id, std::nullopt, now);
   audit::store::record(tx, {.action = "account.deleted", .actor = id, .subject = id, .origin = command.origin}, now);
@@ -331,7 +363,10 @@ done finish_deletion(transaction& tx, const delete_account& command, timestamp n
 void finish_deletion(self_pointer self, const delete_account& command, promise<done> answer) {
   transact(
       self, self->state.context.database,
-      [=, now = self->state.context.now()](transaction& tx) { return finish_deletion(tx, command, now); }, answer,
+      [=, terms = self->state.with.terms, now = self->state.context.now()](transaction& tx) {
+        return finish_deletion(tx, *terms, command, now);
+      },
+      answer,
       [=](done& result) mutable {
         forget(self, command.caller.account);
         answer.deliver(result);
@@ -340,11 +375,14 @@ void finish_deletion(self_pointer self, const delete_account& command, promise<d
 
 void check_proof(self_pointer self, const delete_account& command, const std::string& hash, promise<done> answer) {
   if (hash.empty()) return finish_deletion(self, command, answer);
-  ask(self, self->state.with.hashing, caf::infinite, hashing::password_job{command.password, hash}, answer,
-      [=](hashing::verdict& verdict) {
-        if (!verdict.matches) fail(ec::forbidden, "The password is wrong", "INVALID_PASSWORD");
-        finish_deletion(self, command, answer);
-      });
+  auto go_on = [=](const hashing::verdict& verdict) mutable {
+    if (verdict.matches) finish_deletion(self, command, answer);
+    else
+      answer.deliver(to_error({.code = ec::forbidden, .message = "The password is wrong", .name = "INVALID_PASSWORD"}));
+  };
+  self->request(self->state.with.hashing, caf::infinite, hashing::password_job{command.password, hash})
+      .then(go_on,
+            [=](const caf::error& why) { give_back(self, budgets::guesses_of(command.caller.account), why, answer); });
 }
 
 promise<done> handle(self_pointer self, const delete_account& command) {
@@ -448,17 +486,6 @@ void keep_password(self_pointer self, const change_password& command, const atte
       });
 }
 
-/// Not checked, so not a wrong guess.
-void give_back(self_pointer self, const attempt& unused, const caf::error& why, promise<password_changed> answer) {
-  transact(
-      self, self->state.context.database,
-      [key = unused.key](transaction& tx) {
-        budgets::store::give_back(tx, key);
-        return done{};
-      },
-      answer, [=](done&) mutable { answer.deliver(to_error(describe(why))); });
-}
-
 void check_present(self_pointer self, const change_password& command, const attempt& taken,
                    promise<password_changed> answer) {
   auto go_on = [=](const hashing::verdict& present) mutable {
@@ -472,7 +499,7 @@ void check_present(self_pointer self, const change_password& command, const atte
   };
   self->request(self->state.with.hashing, caf::infinite,
                 hashing::password_job{command.current_password, taken.credential->password_hash})
-      .then(go_on, [=](const caf::error& why) { give_back(self, taken, why, answer); });
+      .then(go_on, [=](const caf::error& why) { give_back(self, taken.key, why, answer); });
 }
 
 promise<password_changed> change_password_of(self_pointer self, const change_password& command) {

@@ -55,6 +55,7 @@ struct register_account {
   accounts::confirmation confirmation = confirmation::code;
   strength password_strength = strength::common;
   std::optional<std::string> display_name;
+  std::optional<std::string> referral_code; ///< of whoever invited; one that does not count is ignored
   backstay::origin origin;
 };
 
@@ -257,7 +258,8 @@ struct change_account {
 };
 
 /// Signed out everywhere at once, what is personal goes later (setting `accounts.purge_after`).
-/// Errors: `forbidden` named INVALID_PASSWORD or SECOND_FACTOR_REQUIRED, `locked`.
+/// Errors: `forbidden` named INVALID_PASSWORD, SECOND_FACTOR_REQUIRED or INVALID_CODE; `locked`; `conflict` named
+/// LAST_SUPER_ADMIN.
 struct delete_account {
   using reply = done;
   backstay::caller caller;

@@ -1,8 +1,7 @@
 #include "actors/imaging/rules.hpp"
 
+#include "actors/imaging/gd.hpp"
 #include "actors/kernel/error.hpp"
-
-#include <gd.h>
 
 #include <algorithm>
 #include <memory>
@@ -87,7 +86,12 @@ std::optional<outline> read_jpeg(std::string_view file) {
   return std::nullopt;
 }
 
-using image = std::unique_ptr<gdImage, decltype(&gdImageDestroy)>;
+const gd_library& gd() { return gd_library::instance(); }
+
+struct destroy {
+  void operator()(gdImage* image) const { gd().destroy(image); }
+};
+using image = std::unique_ptr<gdImage, destroy>;
 
 image decode(std::string_view file, format what) {
   auto size = static_cast<int>(file.size());
@@ -95,17 +99,17 @@ image decode(std::string_view file, format what) {
   auto read = [&] {
     switch (what) {
     case format::png:
-      return gdImageCreateFromPngPtr(size, data);
+      return gd().from_png(size, data);
     case format::jpeg:
-      return gdImageCreateFromJpegPtr(size, data);
+      return gd().from_jpeg(size, data);
     case format::webp:
-      return gdImageCreateFromWebpPtr(size, data);
+      return gd().from_webp(size, data);
     case format::gif:
       break;
     }
-    return gdImageCreateFromGifPtr(size, data);
+    return gd().from_gif(size, data);
   };
-  return {read(), gdImageDestroy};
+  return image{read()};
 }
 
 /// Into a square of `longest_side`, with its proportions; never larger than it is.
@@ -113,15 +117,15 @@ image fit(image from) {
   auto longest = std::max(gdImageSX(from.get()), gdImageSY(from.get()));
   if (longest <= longest_side) return from;
   auto scaled = [&](int side) { return static_cast<unsigned>(std::max(1, side * longest_side / longest)); };
-  return {gdImageScale(from.get(), scaled(gdImageSX(from.get())), scaled(gdImageSY(from.get()))), gdImageDestroy};
+  return image{gd().scale(from.get(), scaled(gdImageSX(from.get())), scaled(gdImageSY(from.get())))};
 }
 
 /// Undoes the orientation.
 image upright(image from, std::uint32_t orientation) {
-  if (orientation == 2 || orientation == 5 || orientation == 7) gdImageFlipHorizontal(from.get());
-  if (orientation == 4) gdImageFlipVertical(from.get());
+  if (orientation == 2 || orientation == 5 || orientation == 7) gd().flip_horizontal(from.get());
+  if (orientation == 4) gd().flip_vertical(from.get());
   auto turn = [&](float degrees) { // counter-clockwise
-    return image{gdImageRotateInterpolated(from.get(), degrees, 0), gdImageDestroy};
+    return image{gd().rotate(from.get(), degrees, 0)};
   };
   if (orientation == 3) return turn(180);
   if (orientation == 5 || orientation == 8) return turn(90);
@@ -130,9 +134,9 @@ image upright(image from, std::uint32_t orientation) {
 }
 
 std::string encode(gdImage* from) {
-  gdImageSaveAlpha(from, 1);
+  gd().save_alpha(from, 1);
   int size = 0;
-  std::unique_ptr<void, decltype(&gdFree)> bytes{gdImagePngPtr(from, &size), gdFree};
+  std::unique_ptr<void, decltype(&gdFree)> bytes{gd().to_png(from, &size), gd().free};
   if (!bytes) fail(ec::internal, "a picture could not be encoded");
   return {static_cast<const char*>(bytes.get()), static_cast<std::size_t>(size)};
 }
@@ -161,9 +165,9 @@ picture re_encode(std::string_view file) {
   auto claimed = outline_of(file);
   if (!claimed) refuse("This is not a PNG, JPEG, WebP or GIF picture.");
   if (!is_moderate(*claimed)) refuse("The picture is too wide or too high.");
-  gdSetErrorMethod(keep_silent); // the library would print to standard error
+  gd().set_error_method(keep_silent); // the library would print to standard error
   auto decoded = decode(file, claimed->format);
-  if (!decoded || !gdImagePaletteToTrueColor(decoded.get())) refuse("The picture is damaged.");
+  if (!decoded || !gd().to_true_color(decoded.get())) refuse("The picture is damaged.");
   auto small = fit(std::move(decoded));
   if (small) small = upright(std::move(small), claimed->orientation);
   if (!small) fail(ec::overloaded); // no memory

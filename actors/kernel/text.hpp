@@ -23,6 +23,13 @@ inline std::string to_upper(std::string_view text) {
   return upper;
 }
 
+/// Whether a locale such as "ru" or "ru-RU" (BCP 47) is Russian; whoever speaks anything else is written to in English.
+inline bool is_russian(std::string_view locale) {
+  auto is = [&](std::size_t at, char lower) { return locale.size() > at && (locale[at] | 0x20) == lower; };
+  bool ends = locale.size() == 2 || (locale.size() > 2 && (locale[2] == '-' || locale[2] == '_'));
+  return is(0, 'r') && is(1, 'u') && ends;
+}
+
 /// Everything but RFC 3986's unreserved characters as `%XX` (section 2.1), so that it may stand anywhere in a URL.
 inline std::string percent_encode(std::string_view text) {
   constexpr std::string_view unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";

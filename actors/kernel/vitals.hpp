@@ -27,7 +27,7 @@ struct vitals {
   std::atomic<std::uint64_t> handled{0};
   std::atomic<std::uint32_t> restarts{0};
   std::atomic<bool> up{false};
-  std::atomic<bool> degraded{false}; ///< gave up for now; retried every few minutes
+  std::atomic<bool> degraded{false}; ///< left alone for now, and tried again after a while
   std::atomic<bool> is_pool{false};  ///< then `queued` and `busy` tell of its jobs
   std::atomic<std::size_t> queued{0}, busy{0};
   std::atomic<drill> ordered{drill::none};

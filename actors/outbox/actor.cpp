@@ -104,9 +104,9 @@ struct performer {
   void operator()(const panel_work& work) const {
     ask_performer(self, what, by.subscriptions, subscriptions::sync_panel_user{work.account});
   }
-  // The charge is read from the provider again, and booked only if it is not booked yet.
+  // The charge is read from the provider again or has its proof here, and is booked only if it is not booked yet.
   void operator()(const settle_work& work) const {
-    ask_performer(self, what, by.payments, payments::settle_charge{work.provider, work.external_id});
+    ask_performer(self, what, by.payments, payments::settle_charge{work.provider, work.external_id, work.proof});
   }
 };
 

@@ -1,5 +1,7 @@
 #include "actors/outbox/letters.hpp"
 
+#include "actors/kernel/text.hpp"
+
 #include <algorithm>
 #include <string_view>
 
@@ -73,12 +75,6 @@ constexpr wording russian(template_name which) {
             "", "Если это были не вы, скорее напишите в поддержку: до тех пор её можно вернуть."};
   }
   return {};
-}
-
-bool is_russian(std::string_view locale) {
-  auto is = [&](std::size_t at, char lower) { return locale.size() > at && (locale[at] | 0x20) == lower; };
-  bool ends = locale.size() == 2 || (locale.size() > 2 && (locale[2] == '-' || locale[2] == '_'));
-  return is(0, 'r') && is(1, 'u') && ends;
 }
 
 /// A code or link as it may stand in both texts. Ours are digits, and URLs without any of these; whatever else a row

@@ -3,7 +3,9 @@
 #include "actors/kernel/id.hpp"
 #include "actors/kernel/names.hpp"
 #include "config/secret.hpp"
+#include "integrations/payment/messages.hpp"
 
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -34,9 +36,11 @@ struct panel_work {
   account_id account;
 };
 
-/// A provider's webhook, verified; its charge is read again and settled.
+/// A provider's webhook, verified; its charge is read again and settled. A provider that cannot be asked has told all
+/// there is to know: the `proof`.
 struct settle_work {
   std::string provider, external_id;
+  std::optional<payment_provider::charge> proof{};
 };
 
 /// Adding an effect: a struct and its kind here, its JSON in persistence/outbox.cpp, its back-off in

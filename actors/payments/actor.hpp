@@ -2,6 +2,7 @@
 
 #include "actors/kernel/context.hpp"
 #include "actors/outbox/messages.hpp"
+#include "actors/payments/breaker.hpp"
 #include "actors/payments/messages.hpp"
 #include "actors/payments/settlement.hpp"
 #include "integrations/payment/messages.hpp"
@@ -9,6 +10,7 @@
 #include <caf/all.hpp>
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <random>
 #include <string>
@@ -22,9 +24,11 @@ struct poll {};
 
 struct payments_dependencies {
   std::map<std::string, payment_provider::provider_actor> providers; ///< by the name that payments keep
-  std::vector<payment_provider::method> methods;                     ///< of all providers
+  terms_ptr by;
   outbox::outbox_actor outbox;
   std::chrono::milliseconds poll_every = std::chrono::seconds{10}; ///< the setting `payments.poll`
+  /// Told in the actor's context when a provider's circuit opens or closes; may be empty.
+  std::function<void(const std::string& provider, bool is_open)> on_circuit = {};
 };
 
 /// Nothing here outlives a crash, and nothing has to: what is open is in the database, with its due time.
@@ -33,6 +37,7 @@ struct payments_state {
   static inline constexpr auto name = "payments";
   domain_context context;
   payments_dependencies deps;
+  std::map<std::string, breaker> circuits; ///< by provider: in front of create, list, find and refund
   std::minstd_rand random{std::random_device{}()};
   std::uint64_t forged_webhooks = 0; ///< since the start; the log tells the powers of two
 };

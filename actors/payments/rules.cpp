@@ -10,6 +10,7 @@ namespace {
 
 using payment_provider::charge;
 using payment_provider::charge_state;
+using payment_provider::method;
 using namespace std::chrono_literals;
 
 bool is_settled(state s) { return s == state::paid || s == state::refunded || s == state::held; }
@@ -20,16 +21,21 @@ bool is_another_charge(const store::record& ours, const charge& seen) {
 }
 
 step on_paid(const store::record& ours, const charge& seen) {
-  if (is_settled(ours.state)) return is_another_charge(ours, seen) ? step::review : step::nothing;
-  return seen.price == ours.price ? step::settle : step::hold;
+  bool is_as_asked = ours.account && seen.price == ours.total() && seen.refunded == 0;
+  if (!is_settled(ours.state)) return is_as_asked ? step::settle : step::hold;
+  if (is_another_charge(ours, seen)) return step::surplus;
+  bool went_back = ours.state != state::refunded && seen.refunded > ours.refunded;
+  return went_back ? step::review : step::nothing;
 }
 
 step on_refunded(const store::record& ours) {
-  if (ours.state == state::paid) return step::review;
-  return is_settled(ours.state) ? step::nothing : step::refund;
+  if (ours.state == state::paid) return step::reverse;
+  return ours.state == state::refunded ? step::nothing : step::refund;
 }
 
 bool is_open(state s) { return s == state::created || s == state::unknown || s == state::pending; }
+
+std::string text_of(const money& amount) { return to_decimal(amount) + " " + amount.currency; }
 
 } // namespace
 
@@ -50,10 +56,10 @@ step decide(const store::record& ours, const charge& seen) {
 }
 
 std::string reason(const store::record& ours, const charge& seen) {
-  if (seen.state == charge_state::refunded) return "refunded at the provider after it was settled";
-  if (is_settled(ours.state)) return "paid a second time, as charge " + seen.external_id;
-  return "paid " + to_decimal(seen.price) + " " + seen.price.currency + " instead of " + to_decimal(ours.price) + " " +
-         ours.price.currency;
+  if (seen.refunded > 0)
+    return text_of({seen.refunded, seen.price.currency}) + " of " + text_of(seen.price) + " went back at the provider";
+  if (!ours.account) return "paid by nobody we know, Telegram id " + std::to_string(seen.payer.value_or(0));
+  return "paid " + text_of(seen.price) + " instead of " + text_of(ours.total());
 }
 
 charge best_of(const std::vector<charge>& charges) {
@@ -63,16 +69,45 @@ charge best_of(const std::vector<charge>& charges) {
   return *std::max_element(charges.begin(), charges.end(), [&](auto& a, auto& b) { return worth(a) < worth(b); });
 }
 
-std::vector<wallet::store::transfer> bookings(const payment& what) {
-  using namespace wallet::store;
-  auto id = to_string(what.id);
-  auto buyer = wallet_of(what.account);
-  return {{"payment", id, wallet::store::provider(what.provider), buyer, what.price},
-          {"purchase", id, buyer, revenue(), what.price}};
+const method& find_method(const std::vector<method>& methods, const std::string& id) {
+  auto found = std::find_if(methods.begin(), methods.end(), [&](auto& each) { return each.id == id; });
+  if (found == methods.end()) fail_field("payment_method", "No such payment method");
+  return *found;
 }
 
+void check_takes(const method& by, const money& amount, const std::string& amount_field) {
+  if (!by.enabled) fail_field("payment_method", by.title + " is switched off");
+  std::string taken;
+  for (auto& currency : by.currencies) taken += (taken.empty() ? "" : ", ") + currency;
+  if (std::find(by.currencies.begin(), by.currencies.end(), amount.currency) == by.currencies.end())
+    fail_field("currency", by.title + " takes " + taken);
+  if (amount.minor < by.minimum || amount.minor > by.maximum)
+    fail_field(amount_field, by.title + " takes " + to_decimal({by.minimum, amount.currency}) + " to " +
+                                 text_of({by.maximum, amount.currency}));
+}
+
+std::int64_t fee_of(const money& amount, int rate) {
+  constexpr std::int64_t whole = 10'000;
+  // In two parts, so that no product is too large.
+  return amount.minor / whole * rate + (amount.minor % whole * rate + whole / 2) / whole;
+}
+
+bool may_pay(const std::optional<store::record>& ours, const std::string& provider, const money& asked) {
+  return ours && ours->provider == provider && is_open(ours->state) && ours->total() == asked;
+}
+
+money refundable(const store::record& ours) { return ours.paid.value_or(ours.total()); }
+
 bool is_certainly_not_executed(ec code) {
-  return code == ec::unavailable || code == ec::overloaded || code == ec::restarting;
+  return code == ec::unavailable || code == ec::overloaded || code == ec::restarting || code == ec::refused ||
+         code == ec::invalid;
+}
+
+bool is_not_supported(const fault& what) { return what.code == ec::refused && what.name == "NOT_SUPPORTED"; }
+
+bool is_trouble(const fault& what) {
+  return what.code == ec::unavailable || what.code == ec::timeout ||
+         (what.code == ec::upstream && what.name == "UPSTREAM_DOWN");
 }
 
 bool is_plausible_id(const std::string& id) {
@@ -88,7 +123,8 @@ timestamp end_of(const payment& ours) { return ours.expires_at.value_or(ours.cre
 bool awaits_provider(state s) { return s == state::created || s == state::unknown; }
 
 std::chrono::seconds pause_after(const store::record& ours, timestamp now) {
-  if (!awaits_provider(ours.state) && now >= end_of(ours)) return 1h;
+  bool is_watched = !awaits_provider(ours.state) && !ours.refund_at;
+  if (is_watched && now >= end_of(ours)) return 1h;
   auto doublings = std::clamp(ours.looks, 0, 10);
   return std::min<std::chrono::seconds>(5s * (1 << doublings), 10min);
 }
@@ -96,6 +132,7 @@ std::chrono::seconds pause_after(const store::record& ours, timestamp now) {
 } // namespace
 
 timestamp closing_time(const store::record& ours) {
+  if (ours.refund_at) return *ours.refund_at + watch_after_expiry;
   return awaits_provider(ours.state) ? ours.tried_at + safe_time : end_of(ours) + watch_after_expiry;
 }
 

@@ -159,6 +159,10 @@ template <class Message, class T>
 constexpr auto from_json_or_default(const char* name, T Message::*member, rule limits = {}, const char* doc = "") {
   return part::body_member<Message, T, rule>{name, member, limits, doc, true};
 }
+template <class Message, class T, class... Fields>
+constexpr auto from_json_or_default(const char* name, T Message::*member, shape<Fields...> form, const char* doc = "") {
+  return part::body_member<Message, T, shape<Fields...>>{name, member, form, doc, true};
+}
 /// An `upload`, or only its bytes; an `std::optional` may be missing. `limit` in bytes.
 template <class Message, class T>
 requires std::same_as<T, upload> || std::same_as<T, std::string> || std::same_as<T, std::optional<std::string>>
@@ -175,19 +179,14 @@ constexpr auto from_cookie(std::optional<session_id> Message::*member, const cha
 template <class Message, class T>
 requires std::same_as<T, account_id> || std::same_as<T, caller> || std::same_as<T, session_id>
 constexpr auto from_session(T Message::*member) { return part::known<Message, T>{member, true, false, false}; }
-/// Who asks, where `allow::anyone_better_signed_in` lets others in too.
+/// Who asks, where a session is welcome but not needed (`allow::anyone_better_signed_in`).
 template <class Message>
-constexpr auto from_session_if_any(std::optional<caller> Message::*member) {
+constexpr auto from_session(std::optional<caller> Message::*member) {
   return part::known<Message, std::optional<caller>>{member, false, false, false};
 }
 template <class Message>
 constexpr auto from_origin(origin Message::*member) {
   return part::known<Message, origin>{member, false, false, false};
-}
-/// Who asks, where a session is welcome but not needed.
-template <class Message>
-constexpr auto from_session(std::optional<caller> Message::*member) {
-  return part::known<Message, std::optional<caller>>{member, false, false, false};
 }
 /// The token of `Authorization: Bearer …`, whatever it is; empty without one. For tokens that are no session.
 template <class Message>

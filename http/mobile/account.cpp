@@ -16,8 +16,6 @@ using accounts::reset_password;
 using sessions::device_view;
 using subscriptions::subscription_view;
 
-constexpr auto session = signed_in_shape(tokens, account);
-
 constexpr std::tuple mail_endpoints{
     post<accounts::request_password_reset>(
         "/api/v1/auth/forgot-password", allow::anyone, bucket::mail, "Mail a code and a link that set a new password",
@@ -112,7 +110,8 @@ constexpr std::tuple account_endpoints{
     post<delete_account>(
         "/api/v1/auth/me/delete", allow::signed_in, bucket::general,
         "The same, with the password and, where there is one, the second factor", answers(200, account_deleted),
-        fails(403, "INVALID_PASSWORD or SECOND_FACTOR_REQUIRED"), fails(423, "Too many wrong passwords"),
+        fails(403, "INVALID_PASSWORD, SECOND_FACTOR_REQUIRED or INVALID_CODE"),
+        fails(409, "The last super_admin stays"), fails(423, "Too many wrong passwords"),
         from_session(&delete_account::caller), set(&delete_account::asks_for_proof, true),
         from_json_or_default("password", &delete_account::password, length(0, 255), "Unless there is none"),
         from_json("totp_code", &delete_account::code, length(1, 20)), from_origin(&delete_account::origin)),

@@ -1,3 +1,4 @@
+#include "http/mobile/payments.hpp"
 #include "http/kernel/endpoint.hpp"
 #include "http/mobile/family.hpp"
 
@@ -5,7 +6,9 @@ namespace backstay::http::mobile {
 
 namespace {
 
+using payment_provider::method_kind;
 using payments::create_payment;
+using payments::offered_method;
 using payments::payment;
 using payments::state;
 
@@ -24,41 +27,40 @@ std::string invoice_status(const payment& p) {
   }
 }
 
-/// What the history's enumeration knows.
-std::string history_status(const payment& p) {
-  switch (p.state) {
-  case state::paid:
-    return "completed";
-  case state::refunded:
-    return "refunded";
-  case state::expired:
-  case state::failed:
-    return "failed";
-  default:
-    return "pending";
-  }
-}
+/// Null for a top-up.
+std::optional<std::string> plan_name(const payment& p) { return p.plan ? std::optional{p.plan_name} : std::nullopt; }
+
+constexpr auto currency_of = [](const payment& p) { return p.price.currency; };
 
 constexpr shape invoice{
     field("invoice_id", &payment::external_id, example(R"("123456")")),
     field("payment_id", &payment::id, "Ours"),
     field("payment_url", &payment::payment_url, "Where the buyer pays"),
     field("amount", &payment::price, example("9.99")),
+    field("currency", currency_of, example(R"("USD")")),
     field(
-        "currency", [](const payment& p) { return p.price.currency; }, example(R"("USD")")),
+        "fee",
+        [](const payment& p) {
+          return money{p.fee, p.price.currency};
+        },
+        example("0.00"), "What the buyer pays on top"),
     field("status", invoice_status, example(R"("pending")"), "pending, paid or expired"),
-    field("plan_name", &payment::plan_name),
+    field("purpose", &payment::purpose),
+    field("plan_name", plan_name, "Null: a top-up"),
+    field("payment_method", &payment::method, example(R"("crypto_bot")")),
     field("expires_at", &payment::expires_at),
 };
 
 constexpr shape history_entry{
     field("id", &payment::id),
     field("invoice_id", &payment::external_id),
-    field("plan_name", &payment::plan_name),
+    field("purpose", &payment::purpose),
+    field("plan_name", plan_name, "Null: a top-up"),
     field("amount", &payment::price),
-    field("currency", [](const payment& p) { return p.price.currency; }),
+    field("currency", currency_of),
     field("status", history_status, example(R"("completed")"), "pending, completed, failed or refunded"),
     field("provider", &payment::provider),
+    field("payment_method", &payment::method, example(R"("crypto_bot")")),
     field("created_at", &payment::created_at),
 };
 
@@ -68,6 +70,25 @@ constexpr shape history{
     field("total", &payments::payment_page::total),
     field("offset", &payments::payment_page::offset),
     field("limit", &payments::payment_page::limit),
+};
+
+/// The apps know two types.
+std::string method_type(const offered_method& m) { return m.terms.kind == method_kind::crypto ? "crypto" : "card"; }
+
+template <class T>
+constexpr auto of_terms(const char* name, T payment_provider::method::*member, rule limits = {}, const char* doc = "") {
+  return field(
+      name, [member](const offered_method& m) { return m.terms.*member; }, limits, doc);
+}
+
+constexpr shape method{
+    of_terms("id", &payment_provider::method::id, example(R"("crypto_bot")"),
+             "The `payment_method` of payments/create"),
+    of_terms("name", &payment_provider::method::title, example(R"("CryptoBot")")),
+    field("type", method_type, example(R"("crypto")"), "crypto or card"),
+    of_terms("kind", &payment_provider::method::kind, {}, "The same in more words"),
+    field("enabled", &offered_method::is_open, "Switched on, and its provider answers"),
+    of_terms("currencies", &payment_provider::method::currencies),
 };
 
 bool is_currency(std::string_view text) {
@@ -80,7 +101,7 @@ constexpr rule currency{
 constexpr shape received{field("status", [](const done&) { return std::string{"ok"}; })};
 
 /// A provider's call, taken as it came: ruling 15.
-constexpr auto webhook_of(const char* path, const char* provider, const char* summary, int refused = 401) {
+consteval auto webhook_of(const char* path, const char* provider, const char* summary, int refused = 401) {
   using payments::receive_webhook;
   return post<receive_webhook>(path, allow::anyone, bucket::none, summary, answers(200, received),
                                fails(refused, "It is not genuine"), body_up_to(262'144),
@@ -108,7 +129,15 @@ constexpr std::tuple endpoints{
         from_session(&create_payment::caller),
         from_json("user_uuid", &create_payment::account, anything, "For whom; yourself when missing"),
         from_json("plan_id", &create_payment::plan, length(1, 100), "The plan's id or name"),
-        from_json("currency", &create_payment::currency, currency), from_idempotency_key(&create_payment::claim)),
+        from_json("currency", &create_payment::currency, currency),
+        from_json_or_default("payment_method", &create_payment::payment_method, length(1, 50),
+                             "An id of /payments/methods; CryptoBot when missing"),
+        from_json_or_default("save_payment_method", &create_payment::saves_method, anything,
+                             "Agree to be charged again by the same card or account"),
+        from_idempotency_key(&create_payment::claim)),
+
+    get<payments::list_methods>("/api/v1/payments/methods", allow::signed_in, bucket::general, "How one can pay",
+                                answers(200, list_of(&payments::method_list::items, method))),
 
     get<payments::get_payment>(
         "/api/v1/payments/{id}/status", allow::signed_in, bucket::general, "How a payment stands",
@@ -126,7 +155,6 @@ constexpr std::tuple endpoints{
                                  from_query("user_uuid", &payments::list_payments::account),
                                  from_query("offset", &payments::list_payments::offset, between(0, 1'000'000'000)),
                                  from_query("limit", &payments::list_payments::limit, between(1, 100))),
-
 };
 
 } // namespace

@@ -16,9 +16,6 @@ using identities::sign_in_by_login_link;
 using identities::sign_in_by_mini_app;
 using identities::sign_in_by_widget;
 
-constexpr auto session = signed_in_shape(tokens, account);
-constexpr auto mobile_session = signed_in_shape(mobile_tokens, mobile_account);
-
 constexpr shape login_link{
     field("token", &identities::login_link::token, rule{}, "43 characters; good once"),
     field("url", &identities::login_link::url, example(R"("https://t.me/example_bot?start=login_…")")),
@@ -134,21 +131,23 @@ constexpr std::tuple endpoints{
         fails(401, "TELEGRAM_AUTH_EXPIRED: over a day old, or used before"),
         from_json("auth_data", &sign_in_by_widget::auth_data, length(1, 8192),
                   "Base64 of the widget's JSON: id, first_name, last_name, username, photo_url, auth_date, hash"),
-        from_json("device", &sign_in_by_widget::device, device), refined_by(read_auth_data),
-        from_origin(&sign_in_by_widget::origin)),
+        from_json("device", &sign_in_by_widget::device, device),
+        from_json("referral_code", &sign_in_by_widget::referral_code, referral_code, invited),
+        refined_by(read_auth_data), from_origin(&sign_in_by_widget::origin)),
 
     post<sign_in_by_mini_app>("/api/v1/auth/telegram/miniapp", allow::anyone, bucket::login,
                               "Sign in with the initData of a Telegram Mini App", answers(200, session),
                               decorated_by(set_session_cookies),
                               fails(401, "Telegram did not sign it, or it is over a day old"),
                               from_json("init_data", &sign_in_by_mini_app::init_data, length(1, 4096)),
+                              from_json("referral_code", &sign_in_by_mini_app::referral_code, referral_code, invited),
                               refined_by(read_init_data), from_origin(&sign_in_by_mini_app::origin)),
 
     post<create_login_link>("/api/v1/auth/telegram/generate-login-link", allow::anyone_better_signed_in,
                             bucket::general, "Make a link that signs in a Telegram user's account, once",
                             answers(200, login_link), fails(401, "Neither an administrator's token nor the bot's"),
                             fails(403, "No administrator, or below that account"),
-                            from_session_if_any(&create_login_link::caller), from_bearer(&create_login_link::bearer),
+                            from_session(&create_login_link::caller), from_bearer(&create_login_link::bearer),
                             from_json("telegram_id", &create_login_link::telegram_id, between(1, INT64_MAX)),
                             from_origin(&create_login_link::origin)),
 

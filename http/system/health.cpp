@@ -60,9 +60,12 @@ const char* condition_of(const vitals& pulse) {
 
 std::string overall(const sources& from) {
   if (from.context.is_stopping) return "stopping";
-  for (auto& pulse : from.board.all())
-    if (!pulse->up) return pulse->critical ? "unhealthy" : "degraded";
-  return "healthy";
+  bool is_degraded = false;
+  for (auto& pulse : from.board.all()) {
+    if (!pulse->up && pulse->critical) return "unhealthy";
+    is_degraded |= !pulse->up || pulse->degraded;
+  }
+  return is_degraded ? "degraded" : "healthy";
 }
 
 json components_of(const sources& from) {

@@ -1,3 +1,4 @@
+#include "integrations/sandbox/checkout.hpp"
 #include "integrations/sandbox/world.hpp"
 
 #include <algorithm>
@@ -339,24 +340,14 @@ private:
 
   answer show_page(const call& c) {
     const auto& invoice = find_hash(c.parameters.at("hash"));
-    const auto text = [&](const char* member) { return escape_html(invoice.value(member, "")); };
-    const auto price = text("amount") + " " + (invoice.contains("fiat") ? text("fiat") : text("asset"));
-    const auto button = [&](const std::string& action, const std::string& label) {
-      return "<form method=\"post\" action=\"/cryptobot/pay/" + text("hash") + "/" + action + "\"><button>" + label +
-             "</button></form>\n";
-    };
-    std::string html =
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
-        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-        "<title>Pay " +
-        price +
-        "</title>\n"
-        "<style>body { font: 18px/1.6 system-ui, sans-serif; max-width: 28rem; margin: 3rem auto; "
-        "padding: 0 1rem } button { font: inherit; width: 100%; padding: .6rem; margin: .3rem 0 }</style>\n"
-        "<h1>" +
-        price + "</h1>\n<p>" + text("description") + "</p>\n<p>Status: <b>" + text("status") + "</b></p>\n";
-    if (invoice["status"] == "active") html += button("pay", "Pay") + button("expire", "Let it expire");
-    return reply_html(html + "<p><small>Sandbox: no money moves.</small></p>\n</html>\n");
+    const auto text = [&](const char* member) { return invoice.value(member, ""); };
+    checkout page{text("amount") + " " + (invoice.contains("fiat") ? text("fiat") : text("asset")),
+                  text("description"),
+                  text("status"),
+                  "/cryptobot/pay/" + text("hash"),
+                  {}};
+    if (invoice["status"] == "active") page.buttons = {{"pay", "Pay"}, {"expire", "Let it expire"}};
+    return reply_html(render_checkout(page));
   }
 
   world& world_;

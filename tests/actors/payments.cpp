@@ -2,6 +2,7 @@
 
 #include "actors/payments/actor.hpp"
 
+#include "actors/payments/wording.hpp"
 #include "tests/actors/scripted_database.hpp"
 
 #include "caf/test/dsl.hpp"
@@ -19,8 +20,12 @@ const timestamp start{std::chrono::seconds{1'800'000'000}};
 store::record row_in(state now, const std::string& external_id = "") {
   store::record row;
   row.id = payment_id::random();
-  row.provider = "cryptobot";
+  row.account = account_id::random();
+  row.plan = plan_id::random();
   row.plan_name = "Basic";
+  row.duration_days = 30;
+  row.provider = "cryptobot";
+  row.method = "crypto_bot";
   row.price = {999, "USD"};
   row.external_id = external_id;
   row.state = now;
@@ -29,7 +34,7 @@ store::record row_in(state now, const std::string& external_id = "") {
 }
 
 charge seen_as(charge_state seen, const std::string& external_id = "1", money price = {999, "USD"}) {
-  return {external_id, std::nullopt, seen, price, "", std::nullopt, std::nullopt};
+  return {.external_id = external_id, .state = seen, .price = price};
 }
 
 struct decision {
@@ -52,7 +57,7 @@ CAF_TEST(every state of ours meets every state at the provider) {
       {pending, charge_state::expired, step::expire},    {pending, charge_state::failed, step::fail},
       {pending, charge_state::refunded, step::refund},   {paid, charge_state::pending, step::nothing},
       {paid, charge_state::paid, step::nothing},         {paid, charge_state::expired, step::nothing},
-      {paid, charge_state::failed, step::nothing},       {paid, charge_state::refunded, step::review},
+      {paid, charge_state::failed, step::nothing},       {paid, charge_state::refunded, step::reverse},
       {expired, charge_state::pending, step::nothing},   {expired, charge_state::paid, step::settle},
       {expired, charge_state::expired, step::nothing},   {expired, charge_state::failed, step::nothing},
       {expired, charge_state::refunded, step::refund},   {failed, charge_state::pending, step::await},
@@ -62,7 +67,7 @@ CAF_TEST(every state of ours meets every state at the provider) {
       {refunded, charge_state::expired, step::nothing},  {refunded, charge_state::failed, step::nothing},
       {refunded, charge_state::refunded, step::nothing}, {held, charge_state::pending, step::nothing},
       {held, charge_state::paid, step::nothing},         {held, charge_state::expired, step::nothing},
-      {held, charge_state::failed, step::nothing},       {held, charge_state::refunded, step::nothing},
+      {held, charge_state::failed, step::nothing},       {held, charge_state::refunded, step::refund},
   };
   CAF_CHECK_EQUAL(std::size(table), names_of<state>.size() * names_of<charge_state>.size());
   for (auto& [ours, seen, what] : table) {
@@ -85,8 +90,39 @@ CAF_TEST(a second charge of a row matters only when it is paid) {
   CAF_CHECK(decide(row_in(state::pending, "1"), seen_as(charge_state::failed, "2")) == step::nothing);
   CAF_CHECK(decide(row_in(state::paid, "1"), seen_as(charge_state::refunded, "2")) == step::nothing);
   CAF_CHECK(decide(row_in(state::pending, "1"), seen_as(charge_state::paid, "2")) == step::settle);
-  CAF_CHECK(decide(row_in(state::paid, "1"), seen_as(charge_state::paid, "2")) == step::review);
-  CAF_CHECK(decide(row_in(state::held, "1"), seen_as(charge_state::paid, "2")) == step::review);
+  for (auto settled : {state::paid, state::held, state::refunded})
+    CAF_CHECK(decide(row_in(settled, "1"), seen_as(charge_state::paid, "2")) == step::surplus);
+}
+
+CAF_TEST(the buyer pays price and fee) {
+  auto row = row_in(state::pending, "1");
+  row.fee = 30;
+  CAF_CHECK(decide(row, seen_as(charge_state::paid)) == step::hold);
+  CAF_CHECK(decide(row, seen_as(charge_state::paid, "1", {1029, "USD"})) == step::settle);
+  CAF_CHECK((refundable(row) == money{1029, "USD"}));
+  row.paid = money{500, "USD"};
+  CAF_CHECK((refundable(row) == money{500, "USD"}));
+}
+
+CAF_TEST(what nobody we know has paid is held) {
+  auto row = row_in(state::created, "1");
+  row.account.reset();
+  auto seen = seen_as(charge_state::paid);
+  seen.payer = 77;
+  CAF_CHECK(decide(row, seen) == step::hold);
+  CAF_CHECK_EQUAL(reason(row, seen), "paid by nobody we know, Telegram id 77");
+}
+
+CAF_TEST(a part that went back is put before a person once) {
+  auto seen = seen_as(charge_state::paid);
+  seen.refunded = 100;
+  CAF_CHECK(decide(row_in(state::pending, "1"), seen) == step::hold);
+  auto row = row_in(state::paid, "1");
+  CAF_CHECK(decide(row, seen) == step::review);
+  CAF_CHECK_EQUAL(reason(row, seen), "1.00 USD of 9.99 USD went back at the provider");
+  row.refunded = 100;
+  CAF_CHECK(decide(row, seen) == step::nothing);
+  CAF_CHECK(decide(row_in(state::refunded, "1"), seen) == step::nothing);
 }
 
 CAF_TEST(a paid charge is better than an open one and that than a dead one) {
@@ -96,17 +132,108 @@ CAF_TEST(a paid charge is better than an open one and that than a dead one) {
   CAF_CHECK_EQUAL(best_of({seen_as(expired, "1")}).external_id, "1");
 }
 
-CAF_TEST(a direct purchase is a top - up and a purchase) {
-  auto row = row_in(state::pending, "1");
-  row.account = account_id::random();
-  auto transfers = bookings(row);
-  CAF_REQUIRE_EQUAL(transfers.size(), 2u);
-  CAF_CHECK(transfers[0].to == wallet::store::wallet_of(row.account));
-  CAF_CHECK(transfers[1].from == wallet::store::wallet_of(row.account));
-  for (auto& each : transfers) {
-    CAF_CHECK(each.amount == row.price);
-    CAF_CHECK_EQUAL(each.cause_id, to_string(row.id));
+namespace {
+
+const method card{.id = "card",
+                  .title = "Card",
+                  .provider = "bank",
+                  .currencies = {"USD", "RUB"},
+                  .minimum = 100,
+                  .maximum = 100'000,
+                  .fee = 250};
+
+/// The field that a job complains about, or nothing.
+template <class Job>
+std::string field_of(Job job) {
+  try {
+    job();
+  } catch (const fault_error& error) {
+    return error.what_failed.problems.empty() ? "?" : error.what_failed.problems.front().location.back();
   }
+  return {};
+}
+
+} // namespace
+
+CAF_TEST(a method takes what its terms say) {
+  auto taken = [](money amount, method by = card) { return field_of([&] { check_takes(by, amount, "amount"); }); };
+  CAF_CHECK_EQUAL(taken({100, "USD"}), "");
+  CAF_CHECK_EQUAL(taken({100'000, "RUB"}), "");
+  CAF_CHECK_EQUAL(taken({99, "USD"}), "amount");
+  CAF_CHECK_EQUAL(taken({100'001, "USD"}), "amount");
+  CAF_CHECK_EQUAL(taken({-100, "USD"}), "amount");
+  CAF_CHECK_EQUAL(taken({100, "EUR"}), "currency");
+  auto off = card;
+  off.enabled = false;
+  CAF_CHECK_EQUAL(taken({100, "USD"}, off), "payment_method");
+  CAF_CHECK_EQUAL(field_of([] { find_method({card}, "cash"); }), "payment_method");
+  CAF_CHECK_EQUAL(find_method({card}, "card").provider, "bank");
+}
+
+CAF_TEST(a fee is rounded half up and never overflows) {
+  const std::tuple<std::int64_t, int, std::int64_t> table[] = {
+      {0, 250, 0},    {100, 250, 3},      {99, 250, 2},   {20, 250, 1},
+      {19, 250, 0},   {10'000, 250, 250}, {12'345, 0, 0}, {12'345, 10'000, 12'345},
+      {39'999, 1, 4}, {4'999, 1, 0},      {5'000, 1, 1},  {900'000'000'000'000'000, 10'000, 900'000'000'000'000'000},
+  };
+  for (auto& [amount, rate, fee] : table) CAF_CHECK_EQUAL(fee_of({amount, "USD"}, rate), fee);
+}
+
+CAF_TEST(only an open invoice of that price may be paid) {
+  auto row = row_in(state::pending, "1");
+  CAF_CHECK(may_pay(row, "cryptobot", {999, "USD"}));
+  CAF_CHECK(!may_pay(row, "another", {999, "USD"}));
+  CAF_CHECK(!may_pay(row, "cryptobot", {998, "USD"}));
+  CAF_CHECK(!may_pay(row, "cryptobot", {999, "RUB"}));
+  CAF_CHECK(!may_pay(std::nullopt, "cryptobot", {999, "USD"}));
+  for (auto over : {state::paid, state::expired, state::failed, state::refunded, state::held})
+    CAF_CHECK(!may_pay(row_in(over, "1"), "cryptobot", {999, "USD"}));
+}
+
+CAF_TEST(a circuit opens after five failures in a row and closes by a probe) {
+  breaker circuit;
+  for (int i = 0; i < 4; ++i) circuit.fail(start);
+  circuit.succeed();
+  for (int i = 0; i < 4; ++i) circuit.fail(start);
+  CAF_CHECK(circuit.admits(start));
+  circuit.fail(start);
+  CAF_CHECK(circuit.is_open());
+  CAF_CHECK(!circuit.begin(start + 29s));
+  CAF_CHECK(circuit.wait(start + 29s + 500ms) == 1s);
+  CAF_CHECK(circuit.begin(start + 30s)); // the probe
+  CAF_CHECK(circuit.is_open());
+  CAF_CHECK(!circuit.begin(start + 30s));
+  circuit.fail(start + 31s);
+  CAF_CHECK(!circuit.begin(start + 60s));
+  CAF_CHECK(circuit.begin(start + 61s));
+  circuit.succeed();
+  CAF_CHECK(!circuit.is_open());
+  CAF_CHECK(circuit.begin(start + 61s) && circuit.begin(start + 61s));
+}
+
+CAF_TEST(a clock that is put back does not keep a circuit open) {
+  breaker circuit;
+  for (int i = 0; i < 5; ++i) circuit.fail(start + 24h);
+  CAF_CHECK(circuit.admits(start));
+}
+
+CAF_TEST(only trouble of the provider counts against it) {
+  for (auto code : {ec::unavailable, ec::timeout}) CAF_CHECK(is_trouble({.code = code}));
+  CAF_CHECK(is_trouble({.code = ec::upstream, .name = "UPSTREAM_DOWN"}));
+  for (auto code : {ec::upstream, ec::refused, ec::internal}) CAF_CHECK(!is_trouble({.code = code}));
+}
+
+CAF_TEST(buyers read English or Russian) {
+  auto row = row_in(state::paid, "1");
+  CAF_CHECK_EQUAL(wording::description(row, "en-EN"), "Basic - 30 days");
+  CAF_CHECK_EQUAL(wording::description(row, "ru"), "Basic - 30 дн.");
+  CAF_CHECK(wording::settled(row, "en").body.starts_with("9.99 USD went to your balance"));
+  row.is_fulfilled = true;
+  CAF_CHECK_EQUAL(wording::settled(row, "en").body, "Basic is active");
+  CAF_CHECK_EQUAL(wording::settled(row, "ru-RU").title, "Платёж получен");
+  row.purpose = purpose::top_up, row.is_fulfilled = false;
+  CAF_CHECK_EQUAL(wording::settled(row, "en").body, "9.99 USD was added to your balance");
+  CAF_CHECK_EQUAL(wording::description(row, "ru"), "Пополнение баланса");
 }
 
 namespace {
@@ -160,8 +287,17 @@ CAF_TEST(a lost create is given up after the safe time) {
   CAF_CHECK(!state_at_closing(state::expired));
 }
 
+CAF_TEST(a refund is asked about until three days are over) {
+  auto row = row_in(state::paid, "1");
+  row.refund_at = start + 100h; // long after the invoice has ended
+  CAF_CHECK(pause(row, start + 100h) == 5s);
+  CAF_CHECK(closing_time(row) == start + 172h);
+  CAF_CHECK(!state_at_closing(state::paid));
+}
+
 CAF_TEST(only what cannot have reached the provider is certain) {
-  for (auto code : {ec::unavailable, ec::overloaded, ec::restarting}) CAF_CHECK(is_certainly_not_executed(code));
+  for (auto code : {ec::unavailable, ec::overloaded, ec::restarting, ec::refused, ec::invalid})
+    CAF_CHECK(is_certainly_not_executed(code));
   for (auto code : {ec::timeout, ec::in_doubt, ec::upstream, ec::internal}) CAF_CHECK(!is_certainly_not_executed(code));
 }
 
@@ -181,6 +317,14 @@ struct fixture : test_coordinator_fixture<> {
     consume_messages();
   }
   fixture() {
+    terms by{.methods = {{.id = "crypto_bot",
+                          .title = "CryptoBot",
+                          .provider = "cryptobot",
+                          .currencies = {"USD"},
+                          .minimum = 100,
+                          .maximum = 100'000}},
+             .return_url = "",
+             .keys = keyring{{secret{std::string(32, 'k')}}}};
     auto bank = sys.spawn([this](caf::event_based_actor*) -> caf::behavior { return provider_behavior(); });
     auto outbox = sys.spawn([this](caf::event_based_actor*) -> caf::behavior {
       return {[this](const outbox::wake&) {
@@ -193,23 +337,46 @@ struct fixture : test_coordinator_fixture<> {
     actor = caf::actor_cast<payments_actor>(
         sys.spawn(payments::payments, context,
                   payments_dependencies{{{"cryptobot", caf::actor_cast<provider_actor>(bank)}},
+                                        std::make_shared<const terms>(by),
                                         caf::actor_cast<outbox::outbox_actor>(outbox),
-                                        10s}));
+                                        10s,
+                                        [this](auto& provider, bool is_open) {
+                                          circuits.push_back(provider + (is_open ? " open" : " closed"));
+                                        }}));
     consume_messages();
   }
 
   template <class Reply>
   caf::result<Reply> answer(Reply reply) {
     if (hangs) return caf::skip;
-    if (failure) return to_error({.code = *failure});
+    if (failure) return to_error({.code = *failure, .name = *failure == ec::refused ? "NOT_SUPPORTED" : ""});
     return reply;
   }
   caf::behavior provider_behavior() {
-    return {[this](const create_charge&) { return answer(charge_seen); },
-            [this](const list_charges&) { return answer(charge_list{{charge_seen}}); },
-            [this](const find_charge&) { return answer(charge_list{{charge_seen}}); },
-            [this](const read_webhook&) {
-              return answer(webhook_event{"e", charge_seen});
+    return {[this](const create_charge& order) {
+              ordered = order;
+              ++calls;
+              return answer(charge_seen);
+            },
+            [this](const list_charges&) {
+              ++calls;
+              return answer(charge_list{{charge_seen}});
+            },
+            [this](const find_charge&) -> caf::result<charge_list> {
+              if (!finds) return to_error({.code = ec::refused, .name = "NOT_SUPPORTED"});
+              return answer(charge_list{{charge_seen}});
+            },
+            [this](const refund_charge& order) {
+              refunded = order;
+              return answer(charge_seen);
+            },
+            [this](const answer_checkout& told) {
+              refusal = told.refusal;
+              return answer(done{});
+            },
+            [this](const read_webhook&) -> caf::result<webhook_event> {
+              if (is_forged) return to_error({.code = ec::unauthenticated});
+              return event.value_or(webhook_event{"e", charge_seen});
             }};
   }
 
@@ -234,9 +401,14 @@ struct fixture : test_coordinator_fixture<> {
   clock_handle clock = std::make_shared<domain_clock>();
   scripted_database database;
   charge charge_seen = seen_as(charge_state::pending);
-  bool hangs = false;
+  bool hangs = false, finds = true, is_forged = false;
   std::optional<ec> failure;
-  int woken = 0;
+  std::optional<webhook_event> event;
+  std::optional<create_charge> ordered;
+  std::optional<refund_charge> refunded;
+  std::optional<std::string> refusal;
+  int woken = 0, calls = 0;
+  std::vector<std::string> circuits;
   payments_actor actor;
 };
 
@@ -253,7 +425,7 @@ CAF_TEST(without a database nothing is asked of the provider) {
 
 CAF_TEST(a silent provider is a timeout after three seconds) {
   hangs = true;
-  database.returns(begun{row_in(state::created), begun::next::create});
+  database.returns(begun{row_in(state::created), begun::next::create, {}});
   database.returns(done{}); // noted as unknown
   CAF_CHECK(ask(create_payment{}, 3s).code == ec::timeout);
   CAF_CHECK_EQUAL(*database.asked, 3);
@@ -264,21 +436,21 @@ CAF_TEST(what went wrong is told though it cannot be noted) {
   for (auto [from_provider, told] : {pair{ec::timeout, ec::timeout}, pair{ec::internal, ec::timeout},
                                      pair{ec::upstream, ec::upstream}, pair{ec::unavailable, ec::unavailable}}) {
     failure = from_provider;
-    database.returns(begun{row_in(state::created), begun::next::create});
+    database.returns(begun{row_in(state::created), begun::next::create, {}});
     database.fails(ec::overloaded);
     CAF_CHECK(ask(create_payment{}).code == told);
   }
 }
 
 CAF_TEST(a charge that cannot be stored is not shown) {
-  database.returns(begun{row_in(state::created), begun::next::create});
+  database.returns(begun{row_in(state::created), begun::next::create, {}});
   database.fails(ec::in_doubt);
   CAF_CHECK(ask(create_payment{}).code == ec::in_doubt);
 }
 
 CAF_TEST(a known charge is answered without the provider) {
   hangs = true;
-  database.returns(begun{row_in(state::pending, "1"), begun::next::answer});
+  database.returns(begun{row_in(state::pending, "1"), begun::next::answer, {}});
   auto answer = ask(create_payment{});
   CAF_REQUIRE(answer.reply);
   CAF_CHECK_EQUAL(answer.reply->external_id, "1");
@@ -332,7 +504,7 @@ CAF_TEST(a webhook that cannot be stored is an error to the provider) {
 }
 
 CAF_TEST(a forged webhook stores nothing) {
-  failure = ec::unauthenticated;
+  is_forged = true;
   auto before = *database.asked;
   CAF_CHECK(ask(receive_webhook{"cryptobot", "{}", {}, {}}).code == ec::unauthenticated);
   CAF_CHECK_EQUAL(*database.asked, before);
@@ -371,6 +543,132 @@ CAF_TEST(the poller goes on at once after a full batch) {
   sched.advance_time(1s);
   consume_messages();
   CAF_CHECK_EQUAL(*database.asked, before + 1);
+}
+
+CAF_TEST(a provider in trouble is left alone and then probed) {
+  CAF_CHECK(circuits == std::vector<std::string>{"cryptobot closed"}); // what an earlier life may have said is void
+  failure = ec::timeout;
+  for (int i = 0; i < 5; ++i) CAF_CHECK(ask(settle_charge{"cryptobot", "1"}).code == ec::timeout);
+  CAF_CHECK_EQUAL(circuits.back(), "cryptobot open");
+  CAF_CHECK_EQUAL(calls, 5);
+  auto before = *database.asked;
+  auto refused = self->request(actor, caf::infinite, create_payment{});
+  consume_messages();
+  refused.receive([](payment&) { CAF_FAIL("it was asked"); },
+                  [](const caf::error& error) {
+                    CAF_CHECK(describe(error).code == ec::unavailable);
+                    CAF_CHECK(describe(error).retry_after > 0s && describe(error).retry_after <= 30s);
+                  });
+  CAF_CHECK_EQUAL(*database.asked, before); // no row for nothing
+  CAF_CHECK(ask(settle_charge{"cryptobot", "1"}).code == ec::unavailable);
+  CAF_CHECK(!ask(list_methods{}).reply->items.front().is_open);
+  CAF_CHECK_EQUAL(calls, 5);
+  CAF_CHECK(ask(receive_webhook{"cryptobot", "{}", {}, {}}).code == ec::unavailable); // read, but not stored here
+  clock->set_offset(31s);
+  failure.reset();
+  database.returns(std::optional<applied>{});
+  CAF_CHECK(ask(settle_charge{"cryptobot", "1"}).code == ec::none);
+  CAF_CHECK_EQUAL(calls, 6);
+  CAF_CHECK_EQUAL(circuits.back(), "cryptobot closed");
+  CAF_CHECK(ask(list_methods{}).reply->items.front().is_open);
+}
+
+CAF_TEST(what is refused is no trouble) {
+  failure = ec::upstream;
+  for (int i = 0; i < 10; ++i) CAF_CHECK(ask(settle_charge{"cryptobot", "1"}).code == ec::upstream);
+  CAF_CHECK_EQUAL(calls, 10);
+}
+
+CAF_TEST(a webhook that is its own proof is stored with it and not read again) {
+  database.returns(std::optional<applied>{});
+  CAF_CHECK(ask(settle_charge{"cryptobot", "1", charge_seen}).code == ec::none);
+  CAF_CHECK_EQUAL(calls, 0);
+}
+
+CAF_TEST(a question is answered within the request) {
+  event = webhook_event{.event_id = "q", .asks = checkout{"query", payment_id::random(), {999, "USD"}}};
+  database.returns(std::string{});
+  CAF_CHECK(ask(receive_webhook{"cryptobot", "{}", {}, {}}).code == ec::none);
+  CAF_CHECK_EQUAL(refusal.value(), "");
+  database.returns(std::string{"closed"});
+  CAF_CHECK(ask(receive_webhook{"cryptobot", "{}", {}, {}}).code == ec::none);
+  CAF_CHECK_EQUAL(refusal.value(), "closed");
+  CAF_CHECK_EQUAL(woken, 0);
+  database.fails(ec::unavailable);
+  CAF_CHECK(ask(receive_webhook{"cryptobot", "{}", {}, {}}).code == ec::unavailable);
+  failure = ec::timeout;
+  database.returns(std::string{});
+  CAF_CHECK(ask(receive_webhook{"cryptobot", "{}", {}, {}}).code == ec::timeout);
+}
+
+CAF_TEST(a lost create that cannot be found is repeated) {
+  finds = false;
+  auto row = row_in(state::unknown);
+  database.returns(begun{row, begun::next::find, {.payment = row.id}});
+  database.returns(std::optional<applied>{});
+  CAF_CHECK(ask(create_payment{}).code == ec::none);
+  CAF_CHECK(ordered->payment == row.id);
+
+  ordered.reset();
+  row.created_at = row.tried_at = clock->now();
+  database.returns(std::vector{row}); // the poller does so too
+  database.returns(create_charge{.payment = row.id});
+  database.returns(std::optional<applied>{});
+  sched.advance_time(10s);
+  consume_messages();
+  CAF_CHECK(ordered->payment == row.id);
+
+  ordered.reset();
+  row.created_at = clock->now() - repeatable_time; // the provider may have forgotten the key
+  auto before = *database.asked;
+  database.returns(std::vector{row});
+  database.returns(done{});
+  sched.advance_time(10s);
+  consume_messages();
+  CAF_CHECK(!ordered);
+  CAF_CHECK_EQUAL(*database.asked, before + 2); // given up
+}
+
+CAF_TEST(a refund is told by the provider or noted as unknown) {
+  auto row = row_in(state::paid, "1");
+  row.fee = 1;
+  auto given_back = row;
+  given_back.state = state::refunded;
+  database.returns(refunding{row, true});
+  database.returns(std::optional{applied{step::reverse, given_back}});
+  auto answer = ask(refund_payment{});
+  CAF_REQUIRE(answer.reply);
+  CAF_CHECK(answer.reply->state == state::refunded);
+  CAF_CHECK((refunded->amount == money{1000, "USD"}));
+
+  refunded.reset();
+  database.returns(refunding{given_back, false}); // again
+  CAF_CHECK(ask(refund_payment{}).reply->state == state::refunded);
+  CAF_CHECK(!refunded);
+
+  auto before = *database.asked;
+  failure = ec::timeout;
+  database.returns(refunding{row, true});
+  CAF_CHECK(ask(refund_payment{}).code == ec::timeout);
+  CAF_CHECK_EQUAL(*database.asked, before + 1); // the row keeps being watched
+  failure = ec::refused;
+  database.returns(refunding{row, true});
+  database.returns(done{});
+  CAF_CHECK(ask(refund_payment{}).code == ec::refused);
+  CAF_CHECK_EQUAL(*database.asked, before + 3); // and not any more
+}
+
+CAF_TEST(a refund without an answer is repeated by the poller) {
+  auto row = row_in(state::paid, "1");
+  row.refund_at = start;
+  charge_seen = seen_as(charge_state::refunded);
+  auto before = *database.asked;
+  database.returns(std::vector{row});
+  database.returns(std::optional{applied{step::reverse, row}});
+  sched.advance_time(10s);
+  consume_messages();
+  CAF_CHECK(refunded->payment == row.id);
+  CAF_CHECK_EQUAL(*database.asked, before + 2); // taken and applied
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

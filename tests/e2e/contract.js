@@ -94,7 +94,9 @@ function check_outline(golden, seen, where) {
   }
 }
 
-const without_secrets = (text) => text.replaceAll(/eyJ[\w-]+\.[\w-]+\.[\w-]+/g, "eyJ…");
+/** Tokens of servers that are gone are no secrets, but look like some. */
+const without_secrets = (text) =>
+  text.replaceAll(/eyJ[\w-]+\.[\w-]+\.[\w-]+/g, "eyJ…").replaceAll(/[\w-]{43,}/g, "…");
 
 function check_example(family, name, answer) {
   const file = join(folder, "examples", `${family}.json`);

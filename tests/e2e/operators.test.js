@@ -30,6 +30,9 @@ describe("who may do what", () => {
     ["admin", "POST", `${accounts}/${id}/lock`, { reason: "a table of who may what" }],
     ["admin", "POST", `${accounts}/${id}/unlock`],
     ["admin", "DELETE", `${accounts}/${id}/sessions`],
+    ["support", "GET", `${accounts}/${id}/wallet`],
+    ["support", "GET", `${accounts}/${id}/wallet/transfers`],
+    ["admin", "POST", `${accounts}/${id}/wallet/adjustments`, { amount: "1.00", currency: "USD", reason: "a table of who may what" }],
     ["admin", "GET", "/api/v1/admin/audit"],
   ];
 
@@ -127,6 +130,7 @@ describe("administration", () => {
     assert.equal((await set_role(server, frank, frank.id, "support")).status, 200, "one steps down");
     assert_error(await set_role(server, frank, frank.id, "super_admin"), 403);
     assert_error(await set_role(server, admin, admin.id, "viewer"), 409, "LAST_SUPER_ADMIN");
+    assert_error(await server.api("DELETE", "/api/v1/auth/me", { token: admin.token }), 409, "LAST_SUPER_ADMIN");
     await in_trail(server, admin, `action=user.role.change&subject=${frank.id}`, ([demoted, raised, ...more]) => {
       assert.deepEqual(raised.details, { from: "viewer", to: "super_admin" });
       assert.equal(raised.actor_login, "admin");

@@ -217,6 +217,24 @@ describe("the second factor", () => {
   });
 });
 
+describe("deleting an account with a second factor", () => {
+  const { server, check } = with_server({ settings });
+  const api = at(server);
+  const remove = (token, body) => server.post("/api/v1/auth/me/delete", body, token);
+
+  check("wants a code beside the password, and a wrong one deletes nothing", async () => {
+    const { token } = await server.sign_up("gone");
+    const { secret } = await turn_on(api, token);
+    assert_error(await remove(token, { password }), 403, "SECOND_FACTOR_REQUIRED");
+    const code = await api.next_code(secret);
+    assert_error(await remove(token, { password, totp_code: wrong_code(code) }), 403, "INVALID_CODE");
+    assert.equal((await api.me(token)).status, 200);
+    const removed = await remove(token, { password, totp_code: code });
+    assert.equal(removed.status, 200, removed.text);
+    assert_error(await api.me(token), 401);
+  });
+});
+
 describe("guessing codes", () => {
   const { server, check } = with_server({ settings });
   const api = at(server);

@@ -53,8 +53,16 @@ CAF_TEST(every kind of work comes back as it was written) {
   add(letter());
   add(outbox::panel_work{account});
   add(settlement(7));
+  payment_provider::charge proof{.external_id = "d1",
+                                 .payment = payment_id::random(),
+                                 .state = payment_provider::charge_state::paid,
+                                 .price = {500, "EUR"},
+                                 .refunded = 1,
+                                 .paid_at = moment(-5),
+                                 .payer = 4711};
+  add(outbox::settle_work{"tribute", "d1", proof});
   auto entries = claim(moment(0));
-  CAF_REQUIRE_EQUAL(entries.size(), 3u);
+  CAF_REQUIRE_EQUAL(entries.size(), 4u);
   std::ranges::sort(entries, {}, &store::entry::id);
   auto& mail = std::get<outbox::mail_work>(entries[0].work);
   CAF_CHECK_EQUAL(mail.to, "ann@example.org");
@@ -62,6 +70,8 @@ CAF_TEST(every kind of work comes back as it was written) {
   CAF_CHECK_EQUAL(mail.code.reveal(), "123456");
   CAF_CHECK(std::get<outbox::panel_work>(entries[1].work).account == account);
   CAF_CHECK_EQUAL(std::get<outbox::settle_work>(entries[2].work).external_id, "7");
+  CAF_CHECK(!std::get<outbox::settle_work>(entries[2].work).proof);
+  CAF_CHECK(std::get<outbox::settle_work>(entries[3].work).proof == proof);
   CAF_CHECK(entries[0].created_at == moment(0));
   CAF_CHECK_EQUAL(entries[0].attempts, 0);
 }
