@@ -182,8 +182,7 @@ describe("the panel", () => {
     for (const change of [{ trafficLimitBytes: 1 }, { expireAt: "2027-01-01T00:00:00.000Z" }, { hwidDeviceLimit: 99 },
                           { trafficLimitStrategy: "WEEK" }, { activeInternalSquads: [] }]) {
       await panel("PATCH", "/api/users", { username: name, ...change });
-      const user = await becomes_equal(ada);
-      assert.equal(user.trafficLimitStrategy, trafficLimitStrategy);
+      await eventually(async () => assert.equal((await assert_equal_state(ada)).trafficLimitStrategy, trafficLimitStrategy));
     }
     await panel("DELETE", `/api/users/${(await user_of(ada)).id}`);
     await becomes_equal(ada);
@@ -205,6 +204,7 @@ describe("the panel", () => {
   check("whom somebody has disabled at the panel stays so until he buys again", async () => {
     await buy(grace);
     const { id } = await becomes_equal(grace);
+    await eventually(async () => assert.match((await server.get("/metrics")).text, /^backstay_outbox_waiting 0$/m));
     await panel("POST", `/api/users/${id}/actions/disable`);
     await eventually(async () => assert.equal((await subscription_of(grace)).status, "cancelled"));
     await panel("PATCH", "/api/users", { username: await name_of(grace), description: "a quarrel" });
