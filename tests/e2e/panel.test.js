@@ -201,6 +201,16 @@ describe("the panel", () => {
     });
   });
 
+  check("a period that is bought has the whole traffic again", async () => {
+    const { id } = await user_of(ada);
+    await server.control("POST", `panel/users/${id}/traffic`, { used_bytes: 9 * gibibyte });
+    await pass(360, ada); // within five minutes of a reset there is no other
+    assert.equal((await usage_of(ada)).body.bandwidth_used_bytes, 9 * gibibyte);
+    await buy(ada);
+    await eventually(async () => assert.equal((await user_of(ada)).userTraffic.usedTrafficBytes, 0));
+    assert.equal((await usage_of(ada)).body.bandwidth_used_bytes, 0);
+  });
+
   check("whom somebody has disabled at the panel stays so until he buys again", async () => {
     await buy(grace);
     const { id } = await becomes_equal(grace);
