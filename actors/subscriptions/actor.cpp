@@ -119,6 +119,11 @@ struct desired_user {
   panel::put_user user;
 };
 
+panel::traffic_reset in_panels_words(traffic_reset reset) {
+  static_assert(static_cast<int>(traffic_reset::rolling) == static_cast<int>(panel::traffic_reset::rolling));
+  return static_cast<panel::traffic_reset>(reset); // the same values in the same order
+}
+
 std::optional<desired_user> find_desired_user(transaction& tx, const account_id& account, std::chrono::seconds grace,
                                               timestamp now) {
   auto row = store::find_current(tx, account);
@@ -131,7 +136,10 @@ std::optional<desired_user> find_desired_user(transaction& tx, const account_id&
                        .email = link->email,
                        .expires_at = ends_at,
                        .traffic_limit_bytes = row->traffic_limit_bytes.value_or(0),
-                       .device_limit = row->max_devices}};
+                       .device_limit = row->max_devices,
+                       .reset = in_panels_words(row->traffic_reset),
+                       .traffic_since = row->traffic_since,
+                       .is_repetition = row->version == row->synced_version}};
 }
 
 /// Killed between the panel's answer and this: the outbox row is repeated, and the panel's user set to the same again.
