@@ -227,9 +227,8 @@ CAF_TEST(a device and an address block bring bonuses once) {
 
 CAF_TEST(the referrers own address block brings no bonuses) {
   run("INSERT INTO sessions (id, account, address, user_agent, is_remembered, is_rotating, generation, refresh_hash, "
-      "parent_hash, "
-      "token_id, is_token_used, created_at, rotated_at, expires_at) VALUES (gen_random_uuid(), $1::uuid, '10.9.9.9', "
-      "'', false, true, 1, 'x', '', 'x', false, now(), now(), now())",
+      "parent_hash, token_id, is_token_used, created_at, rotated_at, last_seen_at, expires_at) VALUES "
+      "(gen_random_uuid(), $1::uuid, '10.9.9.9', '', false, true, 1, 'x', '', 'x', false, now(), now(), now(), now())",
       ann);
   auto bob = add_account("bob");
   CAF_CHECK(join({bob, {}, {.address = "10.9.9.77"}}, code_of(ann)));
