@@ -47,7 +47,8 @@ charges_promise find(self_pointer self, const find_charge& query) {
 }
 
 void refund_all(self_pointer self, charge paid, charge_promise promise) {
-  call(self, "refund_charge", refund_payment(self->state.settings, paid.external_id), promise,
+  auto request = refund_payment(self->state.settings, paid.external_id);
+  call(self, "refund_charge", std::move(request), promise,
        [paid = std::move(paid), promise](const http_response& answer) mutable {
          read_refund(answer);
          // What its status is then is not documented.
