@@ -248,13 +248,20 @@ store::record look_up(transaction& tx, const get_payment& request) {
 
 using shows_row = instead<payment>;
 
+/// The first of what is found is about the row; a second payment of it comes behind.
 void check_at_provider(self_pointer self, const store::record& row, shows_row as_it_is) {
   ask_provider(self, row.provider, check_patience, list_charges{{row.external_id}}, as_it_is,
                [self, row, as_it_is](charge_list& found) mutable {
                  if (found.items.empty()) return as_it_is.deliver({});
-                 apply_seen(self, row.provider, found.items.front(), as_it_is, [row, as_it_is](auto& result) mutable {
-                   as_it_is.promise.deliver(payment{result ? result->after : row});
-                 });
+                 auto apply_others = [self, row, seen = found.items] {
+                   for (auto other = seen.begin() + 1; other != seen.end(); ++other)
+                     apply_seen(self, row.provider, *other, log_failure{"could not apply a charge"}, [](auto&) {});
+                 };
+                 apply_seen(self, row.provider, found.items.front(), as_it_is,
+                            [row, as_it_is, apply_others](auto& result) mutable {
+                              as_it_is.promise.deliver(payment{result ? result->after : row});
+                              apply_others();
+                            });
                });
 }
 
