@@ -313,7 +313,7 @@ CAF_TEST(a payment in the sandbox) {
   control(fakes.url() + "/sandbox/faults", {{"system", "heleket"}, {"lose_answer_rate", 0}});
   CAF_CHECK(client->ask(find_charge{lost, {}}).value->items.at(0).price == (money{500, "EUR"}));
 
-  CAF_CHECK(client->failure(create_charge{payment_id::random(), {500, "XXX"}, ""}) == ec::upstream);
+  CAF_CHECK(client->failure(create_charge{payment_id::random(), {500, "QQQ"}, ""}) == ec::upstream);
   start(fakes.url() + "/heleket/v1", "another");
   CAF_CHECK(client->failure(order()) == ec::upstream);
   start(fakes.url() + "/heleket/v1", key, "another");

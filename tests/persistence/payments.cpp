@@ -4,6 +4,7 @@
 
 #include "actors/outbox/store.hpp"
 #include "actors/subscriptions/store.hpp"
+#include "actors/wallet/store.hpp"
 #include "persistence/database.hpp"
 #include "tests/persistence/commerce.hpp"
 
