@@ -2,7 +2,6 @@
 
 #include "actors/audit/store.hpp"
 #include "actors/subscriptions/store.hpp"
-#include "actors/subscriptions/store.hpp"
 #include "persistence/transaction.hpp"
 
 #include <charconv>
