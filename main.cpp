@@ -337,13 +337,18 @@ private:
                       .max_devices = static_cast<int>(s.trial.devices)}};
   }
 
+  void show_degraded(const std::string& name, bool is_degraded) const {
+    for (auto& each : tree_.board().all())
+      if (each->name == name) each->degraded = is_degraded;
+  }
+
   payments::payments_dependencies payment_dependencies() const {
     auto& back = settings_.payments.return_url;
     payments::terms by{.methods = {}, .return_url = back.empty() ? own_url(settings_) : back, .keys = terms_->keys};
     payments::payments_dependencies with{
         .outbox = handle<outbox::outbox_actor>("outbox"),
         .poll_every = settings_.payments.poll,
-        .on_circuit = [this](auto& provider, bool is_open) { tree_.board().find(provider)->circuit_open = is_open; }};
+        .on_circuit = [this](auto& provider, bool is_open) { show_degraded(provider, is_open); }};
     for (auto& each : payment_provider::registered()) {
       auto methods = each.methods(settings_);
       if (methods.empty()) continue;

@@ -1,7 +1,10 @@
 #include "actors/provisioning/store.hpp"
 
 #include "actors/audit/store.hpp"
+#include "actors/subscriptions/store.hpp"
 #include "persistence/transaction.hpp"
+
+#include <charconv>
 
 namespace backstay::provisioning::store {
 
@@ -23,6 +26,15 @@ template_view read_template(const pqxx::row& row) {
           .inbound_tag = sql::get<std::optional<std::string>>(row["inbound_tag"]),
           .flow = sql::get<std::optional<std::string>>(row["flow"]),
           .config = read_object(row["config"])};
+}
+
+/// The account's number in a name that we gave.
+std::optional<std::int64_t> number_in(const std::string& username) {
+  auto digits = username.find_first_of("0123456789");
+  if (digits == username.npos) return std::nullopt;
+  std::int64_t number = 0;
+  std::from_chars(username.data() + digits, username.data() + username.size(), number);
+  return subscriptions::store::panel_username(number) == username ? std::optional{number} : std::nullopt;
 }
 
 void record(transaction& tx, const create_template& wish, const template_view& made, timestamp now) {
@@ -72,10 +84,19 @@ void release(transaction& tx, const std::string& name, panel::template_kind kind
   tx.run("DELETE FROM subscription_templates WHERE kind = $1 AND name = $2 AND panel_id IS NULL", kind, name);
 }
 
-std::optional<account_id> find_subscriber(transaction& tx, std::int64_t number) {
+std::optional<subscriber> find_subscriber(transaction& tx, const account_id& account) {
+  auto row = subscriptions::store::find_current(tx, account);
+  if (!row) return std::nullopt;
+  return subscriber{subscriptions::store::panel_username(row->account_number), row->traffic_limit_bytes,
+                    row->max_devices, row->started_at, row->expires_at};
+}
+
+std::optional<account_id> find_account(transaction& tx, const std::string& username) {
+  auto number = number_in(username);
+  if (!number) return std::nullopt;
   auto row = tx.first("SELECT account_id FROM subscriptions JOIN accounts ON accounts.id = account_id "
                       "WHERE number = $1::bigint",
-                      number);
+                      *number);
   return row ? std::optional{sql::get<account_id>((*row)[0])} : std::nullopt;
 }
 

@@ -3,8 +3,6 @@
 #include "actors/outbox/store.hpp"
 #include "actors/provisioning/rules.hpp"
 #include "actors/provisioning/store.hpp"
-#include "actors/subscriptions/rules.hpp"
-#include "actors/subscriptions/store.hpp"
 #include "config/log.hpp"
 
 #include <utility>
@@ -17,7 +15,7 @@ using self_pointer = provisioning_actor::stateful_pointer<provisioning_state>;
 using profiles_promise = caf::typed_response_promise<profile_list>;
 using template_promise = caf::typed_response_promise<template_view>;
 using usage_promise = caf::typed_response_promise<usage_view>;
-using subscriptions::store::subscription;
+using store::subscriber;
 using namespace std::chrono_literals;
 
 constexpr auto profiles_are_good_for = 60s;
@@ -126,7 +124,7 @@ template_promise answer_create(self_pointer self, const create_template& wish) {
 
 // ---- usage
 
-usage_view view_of(const subscription& row, const std::optional<panel::usage>& known, timestamp now) {
+usage_view view_of(const subscriber& row, const std::optional<panel::usage>& known, timestamp now) {
   usage_view view{.limit_bytes = row.traffic_limit_bytes.value_or(0), .max_devices = row.max_devices.value_or(0)};
   auto period = rules::period{row.started_at, row.expires_at};
   if (known) {
@@ -172,17 +170,16 @@ void with_usage(self_pointer self, const std::string& username, Use use) {
 
 usage_promise answer_usage(self_pointer self, const get_usage& m) {
   auto promise = self->make_response_promise<usage_view>();
-  auto job = [account = m.account](transaction& tx) { return subscriptions::store::find_current(tx, account); };
-  query(self, self->state.context.database, job, promise, [self, promise](std::optional<subscription>& row) mutable {
+  auto job = [account = m.account](transaction& tx) { return store::find_subscriber(tx, account); };
+  query(self, self->state.context.database, job, promise, [self, promise](std::optional<subscriber>& row) mutable {
     auto now = self->state.context.now();
     if (!row) {
       promise.deliver(without_subscription(now));
       return;
     }
-    with_usage(self, subscriptions::rules::panel_username(row->account_number),
-               [promise, row = *row, now](const std::optional<panel::usage>& known) mutable {
-                 promise.deliver(view_of(row, known, now));
-               });
+    with_usage(self, row->username, [promise, row = *row, now](const std::optional<panel::usage>& known) mutable {
+      promise.deliver(view_of(row, known, now));
+    });
   });
   return promise;
 }
@@ -200,8 +197,7 @@ void tell(self_pointer self, const Target& target, Message message) {
 /// Killed before the commit, the panel has no answer and calls again; after it, the outbox has the row.
 void order_sync(self_pointer self, const panel::webhook_hint& hint, caf::typed_response_promise<done> promise) {
   auto job = [hint, now = self->state.context.now()](transaction& tx) {
-    auto number = rules::account_number(hint.username);
-    auto account = number ? store::find_subscriber(tx, *number) : std::nullopt;
+    auto account = store::find_account(tx, hint.username);
     if (account) outbox::store::enqueue(tx, outbox::panel_work{*account}, now, "panel hint " + hint.key);
     return done{};
   };

@@ -1,10 +1,7 @@
 #include "actors/provisioning/rules.hpp"
 
-#include "actors/subscriptions/rules.hpp"
-
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <string>
 #include <utility>
 
@@ -87,15 +84,6 @@ period month_of(timestamp now) {
   const year_month_day date{floor<days>(now)};
   const auto month = date.year() / date.month();
   return {first_of(month), first_of(month + months{1})};
-}
-
-std::optional<std::int64_t> account_number(std::string_view username) {
-  const auto digits = username.find_first_of("0123456789");
-  std::int64_t number = 0;
-  if (digits == username.npos) return std::nullopt;
-  std::from_chars(username.data() + digits, username.data() + username.size(), number);
-  // Nothing but the name that we would give.
-  return subscriptions::rules::panel_username(number) == username ? std::optional{number} : std::nullopt;
 }
 
 } // namespace backstay::provisioning::rules

@@ -5,7 +5,6 @@
 #include "actors/provisioning/messages.hpp"
 #include "integrations/panel/messages.hpp"
 
-#include <cstdint>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -30,8 +29,5 @@ period traffic_period(panel::traffic_reset reset, timestamp since, timestamp exp
 
 /// The calendar month around `now`, in UTC: for whoever has no period of his own.
 period month_of(timestamp now);
-
-/// The account's number in a name that we gave to a panel's user (`subscriptions::rules::panel_username`).
-std::optional<std::int64_t> account_number(std::string_view username);
 
 } // namespace backstay::provisioning::rules

@@ -27,7 +27,17 @@ template_view keep(transaction& tx, const create_template& wish, panel::template
 /// The panel certainly has not made it: the name is free again. A row that the panel has answered for stays.
 void release(transaction& tx, const std::string& name, panel::template_kind kind);
 
-/// The account of that number, if it has a subscription.
-std::optional<account_id> find_subscriber(transaction& tx, std::int64_t number);
+/// What an account is entitled to, and its name at the panel.
+struct subscriber {
+  std::string username;
+  std::optional<std::int64_t> traffic_limit_bytes;
+  std::optional<int> max_devices;
+  timestamp started_at, expires_at;
+};
+
+std::optional<subscriber> find_subscriber(transaction& tx, const account_id& account);
+
+/// Whom the panel's user of that name stands for; nobody for names that we did not give, and without a subscription.
+std::optional<account_id> find_account(transaction& tx, const std::string& username);
 
 } // namespace backstay::provisioning::store

@@ -62,7 +62,7 @@ auto answer_active(self_pointer self, const get_active& m) {
             promise.deliver(without_subscription(account));
             return;
           }
-          with_usage(self, rules::panel_username(row->account_number),
+          with_usage(self, store::panel_username(row->account_number),
                      [self, promise, row = *row](const std::optional<panel::user>& known) mutable {
                        promise.deliver(rules::view_of(row, known, self->state.context.now()));
                      });
@@ -81,7 +81,7 @@ void ask_for_text(self_pointer self, const std::string& short_uuid, const std::s
 
 /// The panel does not know our link any more: its operator has given the user a new one. The next sync keeps it.
 void ask_by_name(self_pointer self, const panel_link& link, config_promise promise) {
-  ask(self, self->state.others.panel, patience_for_usage, panel::get_user{rules::panel_username(link.account_number)},
+  ask(self, self->state.others.panel, patience_for_usage, panel::get_user{store::panel_username(link.account_number)},
       promise, [self, link, promise](panel::user& user) {
         if (user.short_uuid == link.short_uuid) fail_without_config();
         ask_for_text(self, user.short_uuid, user.subscription_url, promise);
@@ -119,6 +119,11 @@ struct desired_user {
   panel::put_user user;
 };
 
+panel::traffic_reset in_panels_words(traffic_reset reset) {
+  static_assert(static_cast<int>(traffic_reset::rolling) == static_cast<int>(panel::traffic_reset::rolling));
+  return static_cast<panel::traffic_reset>(reset); // the same values in the same order
+}
+
 std::optional<desired_user> find_desired_user(transaction& tx, const account_id& account, std::chrono::seconds grace,
                                               timestamp now) {
   auto row = store::find_current(tx, account);
@@ -127,11 +132,14 @@ std::optional<desired_user> find_desired_user(transaction& tx, const account_id&
   auto ends_at = row->expires_at + grace;
   if (ends_at <= now && !link->short_uuid) return std::nullopt;
   return desired_user{row->version,
-                      {.username = rules::panel_username(row->account_number),
+                      {.username = store::panel_username(row->account_number),
                        .email = link->email,
                        .expires_at = ends_at,
                        .traffic_limit_bytes = row->traffic_limit_bytes.value_or(0),
-                       .device_limit = row->max_devices}};
+                       .device_limit = row->max_devices,
+                       .reset = in_panels_words(row->traffic_reset),
+                       .traffic_since = row->traffic_since,
+                       .is_repetition = row->version == row->synced_version}};
 }
 
 /// Killed between the panel's answer and this: the outbox row is repeated, and the panel's user set to the same again.

@@ -92,7 +92,7 @@ receipt perform(transaction& tx, const purchase& wanted, timestamp now) {
 namespace {
 
 /// Whoever cancels and comes back over and over is slowed down (contract, mobile.json #15).
-constexpr budgets::budget cancellations{3, 3, std::chrono::hours{1}};
+constexpr budgets::budget cancellations{.per_minute = 3, .per_hour = 3};
 
 void take_from_budget(transaction& tx, const account_id& account, timestamp now) {
   auto wait = budgets::store::take(tx, "cancel:account:" + to_string(account), cancellations, now);

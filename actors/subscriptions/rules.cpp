@@ -325,6 +325,10 @@ subscription_view view_of(const store::subscription& row, const std::optional<pa
           .traffic_remaining_percent = traffic_remaining_percent(row.traffic_limit_bytes, used)};
 }
 
-std::string panel_username(std::int64_t account_number) { return "bs_" + std::to_string(account_number); }
-
 } // namespace backstay::subscriptions::rules
+
+namespace backstay::subscriptions {
+
+std::string store::panel_username(std::int64_t account_number) { return "bs_" + std::to_string(account_number); }
+
+} // namespace backstay::subscriptions

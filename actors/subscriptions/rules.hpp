@@ -105,7 +105,4 @@ subscription_view view_of(const store::subscription& row, const std::optional<pa
 /// revoked counts as cancelled; LIMITED is active still (contract, mobile.json #14).
 status shown_status(status stored, timestamp expires_at, const std::optional<panel::user>& known, timestamp now);
 
-/// The account's name at the panel: `bs_<number>`.
-std::string panel_username(std::int64_t account_number);
-
 } // namespace backstay::subscriptions::rules

@@ -113,6 +113,9 @@ std::vector<std::string> audit(transaction& tx);
 
 std::optional<subscription> find_current(transaction& tx, const account_id& account);
 
+/// The account's name at the panel: `bs_<number>`.
+std::string panel_username(std::int64_t account_number);
+
 /// What the panel has to know about an account, and what we know of the panel's user.
 struct panel_link {
   std::int64_t account_number = 0;

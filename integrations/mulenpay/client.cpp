@@ -46,29 +46,33 @@ charges_promise find(self_pointer self, const find_charge& query) {
   return promise;
 }
 
-void refund_all(self_pointer self, charge paid, charge_promise promise) {
+charge refunded(charge paid) {
+  paid.state = charge_state::refunded;
+  paid.refunded = paid.price.minor;
+  return paid;
+}
+
+void refund_all(self_pointer self, const charge& paid, charge_promise promise) {
   call(self, "refund_charge", refund_payment(self->state.settings, paid.external_id), promise,
-       [paid = std::move(paid), promise](const http_response& answer) mutable {
+       [paid, promise](const http_response& answer) mutable {
          read_refund(answer);
-         // What its status is then is not documented.
-         paid.state = charge_state::refunded;
-         paid.refunded = paid.price.minor;
-         promise.deliver(std::move(paid));
+         promise.deliver(refunded(paid));
        });
 }
 
-/// Killed after the call was sent, or its answer is lost: repeated, it is refused, for there is nothing left to refund.
-/// A person has to look then.
+/// A paid payment that is canceled has gone back: by the first of two calls whose answer was lost, or by hand.
+/// Killed after the call was sent: repeated, it is seen to be done.
 charge_promise refund(self_pointer self, const refund_charge& order) {
   if (!is_payment_id(order.external_id)) fail(ec::not_found);
   auto promise = self->make_response_promise<charge>();
   call(self, "refund_charge", get_payment(self->state.settings, order.external_id), promise,
-       [self, order, promise](const http_response& answer) {
-         auto stands = read_payment(answer);
-         if (!stands || stands->state != charge_state::paid)
-           integrations::fail_outside(ec::upstream, "the payment to refund is not a paid one");
+       [self, order, promise](const http_response& answer) mutable {
+         const auto stands = read_payment(answer);
+         if (!stands) integrations::fail_outside(ec::upstream, "the payment to refund is gone");
          if (stands->price != order.amount) fail_not_supported(); // a part
-         refund_all(self, std::move(*stands), promise);
+         if (stands->state == charge_state::expired) promise.deliver(refunded(*stands));
+         else if (stands->state == charge_state::paid) refund_all(self, *stands, promise);
+         else integrations::fail_outside(ec::upstream, "the payment to refund is not paid");
        });
   return promise;
 }

@@ -223,7 +223,8 @@ private:
     object["livemode"] = false;
     object["sandbox"]["sequence"] = ++last_number_;
     world_.changed();
-    return objects_[object["id"].get<std::string>()] = std::move(object);
+    const auto id = object["id"].get<std::string>();
+    return objects_[id] = std::move(object);
   }
 
   json& find(const std::string& kind, const std::string& id, int status = 404) {

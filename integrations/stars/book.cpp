@@ -32,27 +32,30 @@ void book::note(const transaction& one) {
   }
 }
 
-const sale* book::find(const std::string& external_id) const {
+std::vector<const sale*> book::named(const std::string& external_id) const {
   const auto payment = payment_id::parse(external_id.substr(0, external_id.find(':')));
-  const auto found = payment ? by_payment_.find(*payment) : by_payment_.end();
-  if (found == by_payment_.end()) return nullptr;
-  for (const auto place : found->second)
-    if (external_id == to_string(*payment) || external_id == id_of(sales_[place])) return &sales_[place];
-  return nullptr;
+  const auto places = payment ? by_payment_.find(*payment) : by_payment_.end();
+  std::vector<const sale*> found;
+  if (places == by_payment_.end()) return found;
+  for (const auto place : places->second)
+    if (external_id == to_string(*payment) || external_id == id_of(sales_[place])) found.push_back(&sales_[place]);
+  return found;
 }
 
-std::vector<charge> book::list(const payment_id& payment) const {
+const sale* book::find(const std::string& external_id) const {
+  const auto found = named(external_id);
+  return found.empty() ? nullptr : found.front();
+}
+
+std::vector<charge> book::list(const std::string& external_id) const {
   std::vector<charge> all;
-  if (const auto found = by_payment_.find(payment); found != by_payment_.end())
-    for (const auto place : found->second) all.push_back(show(sales_[place]));
+  for (const auto* each : named(external_id)) all.push_back(show(*each));
   return all;
 }
 
 charge book::show(const sale& paid) const {
-  const bool is_first = &paid == &first_of(paid.sold.payment);
-  return to_charge(paid, is_first ? to_string(paid.sold.payment) : id_of(paid));
+  const auto& first = sales_[by_payment_.at(paid.sold.payment).front()];
+  return to_charge(paid, &paid == &first ? to_string(paid.sold.payment) : id_of(paid));
 }
-
-const sale& book::first_of(const payment_id& payment) const { return sales_[by_payment_.at(payment).front()]; }
 
 } // namespace backstay::stars

@@ -24,13 +24,13 @@ public:
 
   /// By either of its names.
   const sale* find(const std::string& external_id) const;
-  /// All payments of an invoice, the first in front.
-  std::vector<charge> list(const payment_id& payment) const;
+  /// The sale of that name; by our payment's id all that were made of it, the first in front.
+  std::vector<charge> list(const std::string& external_id) const;
   charge show(const sale& paid) const;
 
 private:
   void note(const transaction& one);
-  const sale& first_of(const payment_id& payment) const;
+  std::vector<const sale*> named(const std::string& external_id) const;
 
   std::vector<sale> sales_;                                             ///< the oldest first
   std::unordered_map<payment_id, std::vector<std::size_t>> by_payment_; ///< where they are in `sales_`

@@ -2,6 +2,9 @@
 
 #include "integrations/payment/method.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 namespace backstay::stars {
 
 namespace {
@@ -64,24 +67,27 @@ void with_book(self_pointer self, Promise promise, Then then) {
 /// Killed after the call was sent: Telegram may have made a link that no buyer has seen; nothing is kept of it there.
 charge_promise create(self_pointer self, const create_charge& order) {
   if (!order.saved_method.empty()) fail_not_supported();
+  auto request = create_invoice_link(self->state.settings, order); // may refuse: nobody would hear that from a promise
   auto promise = self->make_response_promise<charge>();
-  call(self, "create_charge", create_invoice_link(self->state.settings, order), promise,
-       [promise, order](const http_response& answer) mutable {
-         promise.deliver(charge{.external_id = to_string(order.payment),
-                                .payment = order.payment,
-                                .price = order.price,
-                                .url = read_link(answer)});
-       });
+  call(self, "create_charge", std::move(request), promise, [promise, order](const http_response& answer) mutable {
+    promise.deliver(charge{.external_id = to_string(order.payment),
+                           .payment = order.payment,
+                           .price = order.price,
+                           .url = read_link(answer)});
+  });
   return promise;
 }
 
-/// What has not been paid yet is not known to Telegram.
+/// What has not been paid yet is not known to Telegram. What was paid twice shows both payments under the first one's
+/// name: whoever only polls hears of the second, too.
 charges_promise list(self_pointer self, const list_charges& query) {
   auto promise = self->make_response_promise<charge_list>();
   with_book(self, promise, [self, query, promise]() mutable {
     charge_list found;
-    for (auto& id : query.external_ids)
-      if (const auto* paid = self->state.paid.find(id)) found.items.push_back(self->state.paid.show(*paid));
+    for (auto& id : query.external_ids) {
+      auto known = self->state.paid.list(id);
+      std::move(known.begin(), known.end(), std::back_inserter(found.items));
+    }
     promise.deliver(std::move(found));
   });
   return promise;
@@ -90,7 +96,7 @@ charges_promise list(self_pointer self, const list_charges& query) {
 charges_promise find(self_pointer self, const find_charge& query) {
   auto promise = self->make_response_promise<charge_list>();
   with_book(self, promise, [self, payment = query.payment, promise]() mutable {
-    promise.deliver(charge_list{self->state.paid.list(payment)});
+    promise.deliver(charge_list{self->state.paid.list(to_string(payment))});
   });
   return promise;
 }

@@ -4,7 +4,6 @@
 
 #include "actors/provisioning/rules.hpp"
 #include "actors/provisioning/store.hpp"
-#include "actors/subscriptions/store.hpp"
 #include "tests/actors/scripted_database.hpp"
 
 #include "caf/test/dsl.hpp"
@@ -101,17 +100,11 @@ struct fixture : test_coordinator_fixture<> {
     clock->set_offset(passed);
   }
 
-  subscriptions::store::subscription row() {
-    subscriptions::store::subscription found;
-    found.account_number = 7;
-    found.started_at = clock->now() - std::chrono::days{3};
-    found.expires_at = clock->now() + std::chrono::days{27};
-    found.traffic_limit_bytes = 1000;
-    found.max_devices = 3;
-    return found;
+  store::subscriber row() {
+    return {"bs_7", 1000, 3, clock->now() - std::chrono::days{3}, clock->now() + std::chrono::days{27}};
   }
-  usage_view usage_of(std::optional<subscriptions::store::subscription> subscription) {
-    database.returns(std::move(subscription));
+  usage_view usage_of(std::optional<store::subscriber> found) {
+    database.returns(std::move(found));
     return ask(get_usage{account_id::random()}).first.value();
   }
 
@@ -173,13 +166,6 @@ CAF_TEST(traffic is counted until the next reset and never past the end) {
   CAF_CHECK_EQUAL(to_rfc3339(month.end), "2028-01-01T00:00:00Z");
 }
 
-CAF_TEST(only names that we gave are accounts) {
-  CAF_CHECK_EQUAL(rules::account_number("bs_7").value_or(0), 7);
-  CAF_CHECK_EQUAL(rules::account_number("bs_1234567890123").value_or(0), 1234567890123);
-  for (auto* other : {"", "bs_", "bs_x", "bs_7x", "bs_07", "tg_7", "7", "bs_-7", "bs_99999999999999999999"})
-    CAF_CHECK(!rules::account_number(other));
-}
-
 CAF_TEST_FIXTURE_SCOPE(provisioning_actor_tests, fixture)
 
 CAF_TEST(profiles are read once a minute and stale ones are better than none) {
@@ -210,7 +196,7 @@ CAF_TEST(a template is made and shown at once) {
   ask(list_profiles{});
   database.returns(store::reservation{});
   database.returns(template_view{.id = template_uuid, .name = "Mobile Optimized", .type = "v2ray"});
-  CAF_CHECK_EQUAL(ask(wish()).first.value().id, template_uuid);
+  CAF_CHECK(ask(wish()).first.value().id == template_uuid);
   CAF_REQUIRE_EQUAL(wishes.size(), 1u);
   CAF_CHECK(wishes[0].kind == template_kind::xray_json);
   CAF_CHECK_EQUAL(wishes[0].content, R"({"log":{}})");
@@ -221,7 +207,7 @@ CAF_TEST(a template is made and shown at once) {
 
 CAF_TEST(a repeated request gets its template again without the panel) {
   database.returns(store::reservation{.made = template_view{.id = template_uuid}});
-  CAF_CHECK_EQUAL(ask(wish()).first.value().id, template_uuid);
+  CAF_CHECK(ask(wish()).first.value().id == template_uuid);
   CAF_CHECK(wishes.empty());
 }
 
@@ -261,9 +247,9 @@ CAF_TEST(usage is the panels and remembered for a while) {
   CAF_CHECK_EQUAL(asked, std::vector<std::string>{"bs_7"});
   usage.user.used_traffic_bytes = 300;
   pass(44s);
-  CAF_CHECK_EQUAL(usage_of(current).used_bytes, 250);
+  CAF_CHECK(usage_of(current).used_bytes == 250);
   pass(2s);
-  CAF_CHECK_EQUAL(usage_of(current).used_bytes, 300);
+  CAF_CHECK(usage_of(current).used_bytes == 300);
   CAF_CHECK_EQUAL(asked.size(), 2u);
 }
 
@@ -284,7 +270,7 @@ CAF_TEST(zeros stand for a panel that is away) {
   CAF_CHECK_EQUAL(asked.size(), 1u); // it is left alone for a moment
   failure = ec::none;
   pass(11s);
-  CAF_CHECK_EQUAL(usage_of(current).used_bytes, 250);
+  CAF_CHECK(usage_of(current).used_bytes == 250);
 }
 
 CAF_TEST(without a subscription nothing is used in this month) {

@@ -124,7 +124,7 @@ CAF_TEST(what the wallet lacks is lent) {
 CAF_TEST(nobody is paid more than is owed to him) {
   open_books books{{in_usd(wallet_of(alice)), 10}, {in_usd(debt_of(alice)), -4}};
   auto pay = [&](std::int64_t minor) {
-    return fault_of([&] {
+    return thrown_by([&] {
       judge(books, {}, {{{cause_kind::debt, "1"}, wallet_of(alice), debt_of(alice), usd(minor)}});
     });
   };

@@ -182,8 +182,7 @@ describe("the panel", () => {
     for (const change of [{ trafficLimitBytes: 1 }, { expireAt: "2027-01-01T00:00:00.000Z" }, { hwidDeviceLimit: 99 },
                           { trafficLimitStrategy: "WEEK" }, { activeInternalSquads: [] }]) {
       await panel("PATCH", "/api/users", { username: name, ...change });
-      const user = await becomes_equal(ada);
-      assert.equal(user.trafficLimitStrategy, trafficLimitStrategy);
+      await eventually(async () => assert.equal((await assert_equal_state(ada)).trafficLimitStrategy, trafficLimitStrategy));
     }
     await panel("DELETE", `/api/users/${(await user_of(ada)).id}`);
     await becomes_equal(ada);
@@ -202,9 +201,20 @@ describe("the panel", () => {
     });
   });
 
+  check("a period that is bought has the whole traffic again", async () => {
+    const { id } = await user_of(ada);
+    await server.control("POST", `panel/users/${id}/traffic`, { used_bytes: 9 * gibibyte });
+    await pass(360, ada); // within five minutes of a reset there is no other
+    assert.equal((await usage_of(ada)).body.bandwidth_used_bytes, 9 * gibibyte);
+    await buy(ada);
+    await eventually(async () => assert.equal((await user_of(ada)).userTraffic.usedTrafficBytes, 0));
+    assert.equal((await usage_of(ada)).body.bandwidth_used_bytes, 0);
+  });
+
   check("whom somebody has disabled at the panel stays so until he buys again", async () => {
     await buy(grace);
     const { id } = await becomes_equal(grace);
+    await eventually(async () => assert.match((await server.get("/metrics")).text, /^backstay_outbox_waiting 0$/m));
     await panel("POST", `/api/users/${id}/actions/disable`);
     await eventually(async () => assert.equal((await subscription_of(grace)).status, "cancelled"));
     await panel("PATCH", "/api/users", { username: await name_of(grace), description: "a quarrel" });

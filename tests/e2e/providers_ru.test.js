@@ -101,6 +101,23 @@ describe("webhooks settle", () => {
     await house.becomes(invoice, "completed");
   });
 
+  check("an operator gives a payment back, where the provider can", async () => {
+    const admin = await server.sign_in_admin();
+    const refund = async (provider) => {
+      const invoice = await house.buy(provider);
+      await house.act(provider, invoice, "pay");
+      await house.becomes(invoice, "completed");
+      const path = `/api/v1/admin/payments/${invoice.payment_id}/refund`;
+      return server.post(path, { note: "asked for it" }, admin.token);
+    };
+    for (const provider of ["yookassa", "mulenpay"]) {
+      const { status, text, body } = await refund(provider);
+      assert.equal(status, 200, text);
+      assert.equal(body.state, "refunded");
+    }
+    assert_error(await refund("heleket"), 400, "NOT_SUPPORTED");
+  });
+
   check("yookassa: a stranger is refused, and nobody is believed", async () => {
     const invoice = await house.buy("yookassa");
     const object = { id: invoice.invoice_id, status: "succeeded", paid: true, metadata: { payment_id: invoice.payment_id },

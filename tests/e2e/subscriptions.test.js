@@ -63,6 +63,8 @@ describe("trials and cancelling", () => {
     const bob = await server.sign_up("bob");
     await buy(server, bob, "Basic Monthly");
     assert_error(await activate(server, bob), 400, "TRIAL_USED");
+    const path = "/api/v1/subscriptions/config";
+    await eventually(async () => agreed("GET", `${path}/{user_uuid}`, await server.get(`${path}/${bob.id}`, bob.token)));
     for (const path of ["/api/v1/trial/activate", "/api/v1/subscriptions/cancel"]) assert_error(await server.post(path), 401);
     assert_error(await server.get("/api/v1/trial/status"), 401);
   });

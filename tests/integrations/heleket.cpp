@@ -156,14 +156,14 @@ CAF_TEST(a lost charge is found by our id) {
   CAF_REQUIRE(found.value);
   CAF_REQUIRE_EQUAL(found.value->items.size(), 1u);
   CAF_CHECK_EQUAL(found.value->items[0].url, "https://pay.heleket.com/pay/1");
-  CAF_CHECK_EQUAL(remote.take().at(0).body, R"({"order_id":"0b7f9c1e-6a53-4d0f-9c86-3f1f0f6f2a11"})");
+  CAF_CHECK(remote.take().at(0).body == R"({"order_id":"0b7f9c1e-6a53-4d0f-9c86-3f1f0f6f2a11"})");
   CAF_CHECK(client->ask(find_charge{payment_id::random(), {}}).value->items.empty()); // another's
   play(missing);
   CAF_CHECK(client->ask(find_charge{ours, {}}).value->items.empty());
   play(answer(422, R"({"state":1,"errors":{"order_id":["validation.required"]}})"));
   CAF_CHECK(client->failure(find_charge{ours, {}}) == ec::upstream);
-  CAF_CHECK_EQUAL(client->ask(refund_charge{ours, known, {999, "USD"}}).failure.name, "NOT_SUPPORTED");
-  CAF_CHECK_EQUAL(client->ask(answer_checkout{}).failure.name, "NOT_SUPPORTED");
+  CAF_CHECK(client->ask(refund_charge{ours, known, {999, "USD"}}).failure.name == "NOT_SUPPORTED");
+  CAF_CHECK(client->ask(answer_checkout{}).failure.name == "NOT_SUPPORTED");
 }
 
 CAF_TEST(nonsense is the providers failure and the client lives on) {
@@ -195,7 +195,7 @@ CAF_TEST(nonsense is the providers failure and the client lives on) {
   play(answer(200, R"({"state":1,"message":"The service was not found"})"));
   CAF_CHECK(client->failure(order()) == ec::upstream);
   play(answer(503, "{}", "Retry-After: 9\r\n"));
-  CAF_CHECK_EQUAL(client->ask(by_id).failure.retry_after.count(), 9);
+  CAF_CHECK(client->ask(by_id).failure.retry_after.count() == 9);
   CAF_CHECK_EQUAL(client->pulse->restarts, 0u);
 }
 
@@ -313,7 +313,7 @@ CAF_TEST(a payment in the sandbox) {
   control(fakes.url() + "/sandbox/faults", {{"system", "heleket"}, {"lose_answer_rate", 0}});
   CAF_CHECK(client->ask(find_charge{lost, {}}).value->items.at(0).price == (money{500, "EUR"}));
 
-  CAF_CHECK(client->failure(create_charge{payment_id::random(), {500, "XXX"}, ""}) == ec::upstream);
+  CAF_CHECK(client->failure(create_charge{payment_id::random(), {500, "GBP"}, ""}) == ec::upstream);
   start(fakes.url() + "/heleket/v1", "another");
   CAF_CHECK(client->failure(order()) == ec::upstream);
   start(fakes.url() + "/heleket/v1", key, "another");

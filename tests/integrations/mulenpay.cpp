@@ -107,7 +107,7 @@ CAF_TEST(states are told apart) {
   CAF_CHECK(read({{"status", 2}}).state == charge_state::expired);
   CAF_CHECK(read({{"status", 3}}).state == charge_state::paid);
   CAF_CHECK(read({{"status", 4}}).state == charge_state::failed);
-  CAF_CHECK(read({}).price == (money{50000, "RUB"}));
+  CAF_CHECK(read(json::object()).price == (money{50000, "RUB"}));
   CAF_CHECK(read({{"amount", 100.5}}).price == (money{10050, "RUB"}));
   CAF_CHECK(read({{"amount", 7}}).price == (money{700, "RUB"}));
   CAF_CHECK(read({{"amount", 99999999.99}}).price == (money{9999999999, "RUB"}));
@@ -120,7 +120,7 @@ CAF_TEST(charges are asked about by their numbers) {
   CAF_REQUIRE(found.value);
   CAF_REQUIRE_EQUAL(found.value->items.size(), 1u);
   CAF_CHECK(found.value->items[0].payment == ours);
-  CAF_CHECK_EQUAL(remote.take().size(), 2u);
+  CAF_CHECK(remote.take().size() == 2u);
   play(one());
   CAF_CHECK(client->failure(list_charges{{"7"}}) == ec::upstream); // it tells of another
 }
@@ -132,7 +132,7 @@ CAF_TEST(a lost charge is found by our id once it needs no buyer) {
   CAF_REQUIRE(found.value);
   CAF_REQUIRE_EQUAL(found.value->items.size(), 1u);
   CAF_CHECK_EQUAL(found.value->items[0].external_id, "12345");
-  CAF_CHECK_EQUAL(remote.take().at(0).target, "/api/v2/payments?uuid=" + to_string(ours));
+  CAF_CHECK(remote.take().at(0).target == "/api/v2/payments?uuid=" + to_string(ours));
 }
 
 CAF_TEST(a refund is all or nothing) {
@@ -146,10 +146,16 @@ CAF_TEST(a refund is all or nothing) {
   const auto calls = remote.take();
   CAF_REQUIRE_EQUAL(calls.size(), 2u);
   CAF_CHECK_EQUAL(calls[1].method + " " + calls[1].target, "PUT /api/v2/payments/12345/refund");
-  CAF_CHECK_EQUAL(client->ask(refund_charge{ours, "12345", {1, "RUB"}}).failure.name, "NOT_SUPPORTED");
+  CAF_CHECK(client->ask(refund_charge{ours, "12345", {1, "RUB"}}).failure.name == "NOT_SUPPORTED");
   CAF_CHECK(client->failure(refund_charge{ours, "x", {1, "RUB"}}) == ec::not_found);
-  play(one());
-  CAF_CHECK(client->failure(all) == ec::upstream); // not paid
+  play(one({{"status", 2}})); // given back already
+  CAF_CHECK(client->ask(all).value->state == charge_state::refunded);
+  for (const int status : {0, 4}) {
+    play(one({{"status", status}}));
+    CAF_CHECK(client->failure(all) == ec::upstream);
+  }
+  play(missing);
+  CAF_CHECK(client->failure(all) == ec::upstream);
   remote.play([](const incoming& request) {
     return request.method == "PUT" ? answer(200, R"({"success":false})") : one({{"status", 3}});
   });
@@ -178,8 +184,8 @@ CAF_TEST(nonsense is the providers failure and the client lives on) {
   play(answer(201, R"({"success":true,"id":1})"));
   CAF_CHECK(client->failure(order()) == ec::upstream);
   play(answer(429, "{}", "Retry-After: 9\r\n"));
-  CAF_CHECK_EQUAL(client->ask(by_id).failure.retry_after.count(), 9);
-  CAF_CHECK_EQUAL(client->ask(answer_checkout{}).failure.name, "NOT_SUPPORTED");
+  CAF_CHECK(client->ask(by_id).failure.retry_after.count() == 9);
+  CAF_CHECK(client->ask(answer_checkout{}).failure.name == "NOT_SUPPORTED");
   CAF_CHECK_EQUAL(client->pulse->restarts, 0u);
 }
 
@@ -200,7 +206,7 @@ CAF_TEST(webhooks are signed over their values in their order) {
   CAF_REQUIRE(paid.value && paid.value->about);
   const charge expected{.external_id = "12345", .payment = ours, .state = charge_state::paid, .price = {50000, "RUB"}};
   CAF_CHECK(*paid.value->about == expected);
-  CAF_CHECK_EQUAL(hear(body).value->event_id, paid.value->event_id); // a replay is the same event
+  CAF_CHECK(hear(body).value->event_id == paid.value->event_id); // a replay is the same event
   const auto canceled =
       hear(R"({"sign":"df0b67caee2b5c11f7b5e1cec95d36064b96128b", "id": 12345, "amount": "100.50", "currency": "RUB",)"
            R"( "uuid": "0b7f9c1e-6a53-4d0f-9c86-3f1f0f6f2a11", "payment_status": "cancel"})");
@@ -283,12 +289,12 @@ CAF_TEST(a payment in the sandbox) {
     return client->ask(list_charges{{what.external_id}}).value->items.at(0).state;
   };
   CAF_CHECK(settle(made, "pay") == charge_state::paid);
-  CAF_CHECK_EQUAL(client->ask(find_charge{ours, {}}).value->items.size(), 1u);
+  CAF_CHECK(client->ask(find_charge{ours, {}}).value->items.size() == 1u);
   CAF_CHECK(settle(make(payment_id::random()), "expire") == charge_state::expired);
   CAF_CHECK(settle(make(payment_id::random()), "refuse") == charge_state::failed);
   const refund_charge back{ours, made.external_id, {10050, "RUB"}};
   CAF_CHECK(client->ask(back).value->state == charge_state::refunded);
-  CAF_CHECK(client->failure(back) == ec::upstream);
+  CAF_CHECK(client->ask(back).value->state == charge_state::refunded); // once
 
   start(fakes.url() + "/mulenpay/api", "another");
   CAF_CHECK(client->failure(order()) == ec::upstream);

@@ -161,7 +161,7 @@ CAF_TEST(every strategy has the panels name) {
     const auto updated = client->ask(wanted);
     CAF_REQUIRE(updated.value);
     CAF_CHECK(updated.value->reset == reset);
-    CAF_CHECK_EQUAL(remote.take().back().document()["trafficLimitStrategy"], name);
+    CAF_CHECK_EQUAL(remote.take().back().document().value("trafficLimitStrategy", ""), name);
   }
 }
 
@@ -334,7 +334,7 @@ CAF_TEST(the version is found out once and again after what smells of another) {
   of_2[devices_of("2")] = answer(400, R"({"statusCode":400,"message":"Validation failed","errors":[]})");
 
   remote.play(routes(of_3));
-  CAF_CHECK_EQUAL(client->ask(get_usage{"tg_1001"}).value->device_count, 2);
+  CAF_CHECK(client->ask(get_usage{"tg_1001"}).value->device_count == 2);
   CAF_CHECK(client->ask(get_usage{"tg_1001"}).value);
   CAF_CHECK_EQUAL(remote.take().size(), 5u); // one of them for the version
 
@@ -344,7 +344,7 @@ CAF_TEST(the version is found out once and again after what smells of another) {
   CAF_REQUIRE(usage.value);
   CAF_CHECK_EQUAL(usage.value->device_count, 2);
   CAF_CHECK_EQUAL(usage.value->user.key, uuid);
-  CAF_CHECK_EQUAL(remote.take().back().target, "/panel/api/hwid/devices/" + uuid);
+  CAF_CHECK(remote.take().back().target == "/panel/api/hwid/devices/" + uuid);
 
   remote.play(routes(of_3)); // has no uuid any more
   CAF_CHECK(client->failure(get_usage{"tg_1001"}) == ec::upstream);
@@ -354,7 +354,7 @@ CAF_TEST(the version is found out once and again after what smells of another) {
     of_3[metadata] = says(version);
     remote.play(routes(of_3));
     client.emplace("panel", [this](auto* parent, auto context) { return spawn_panel(parent, context, settings); });
-    CAF_CHECK_EQUAL(client->ask(get_user{"tg_1001"}).value->key, "2");
+    CAF_CHECK(client->ask(get_user{"tg_1001"}).value->key == "2");
   }
   for (const auto* version : {"", "1.9.0", "next"}) {
     of_3[metadata] = says(version);
@@ -649,7 +649,7 @@ CAF_TEST(a subscribers life in the sandbox) {
 
   const auto used = fakes.url() + "/sandbox/panel/users/" + std::to_string(made.value->id) + "/traffic";
   control(used, {{"used_bytes", 1234}});
-  CAF_CHECK_EQUAL(client->ask(get_usage{"tg_1001"}).value->user.used_traffic_bytes, 1234);
+  CAF_CHECK(client->ask(get_usage{"tg_1001"}).value->user.used_traffic_bytes == 1234);
   subscriber.expires_at += std::chrono::hours{24};
   subscriber.traffic_limit_bytes = 0;
   subscriber.device_limit.reset();
@@ -711,7 +711,7 @@ CAF_TEST(both versions of the sandbox are spoken to) {
     control(used, {{"used_bytes", 77}});
     auto next_period = subscriber;
     next_period.traffic_since = client->clock->now() + std::chrono::minutes{6};
-    CAF_CHECK_EQUAL(client->ask(next_period).value->used_traffic_bytes, 0);
+    CAF_CHECK(client->ask(next_period).value->used_traffic_bytes == 0);
     const auto usage = client->ask(get_usage{"tg_1001"});
     CAF_REQUIRE(usage.value);
     CAF_CHECK_EQUAL(usage.value->device_count, 0);
@@ -734,7 +734,7 @@ CAF_TEST(templates are made once in the sandbox) {
     auto again = mine;
     again.is_repetition = true;
     again.content = "{}";
-    CAF_CHECK_EQUAL(client->ask(again).value->id, made.value->id);
+    CAF_CHECK(client->ask(again).value->id == made.value->id);
     const auto all = client->ask(list_templates{}).value->items;
     CAF_CHECK(std::find(all.begin(), all.end(), subscription_template{made.value->id, "Mine", kind, "{}"}) !=
               all.end());

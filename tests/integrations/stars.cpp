@@ -222,8 +222,8 @@ CAF_TEST(texts are cut between code points and are never empty) {
   const auto longest = texts_of(cyrillic);
   CAF_CHECK_EQUAL(longest["title"], cyrillic.substr(0, 2 * 32));
   CAF_CHECK_EQUAL(longest["description"], cyrillic.substr(0, 2 * 255));
-  CAF_CHECK_EQUAL(texts_of("")["title"], "Payment");
-  CAF_CHECK_EQUAL(texts_of("Premium \xff")["title"], "Premium \ufffd");
+  CAF_CHECK_EQUAL(texts_of("").value("title", ""), "Payment");
+  CAF_CHECK_EQUAL(texts_of("Premium \xff").value("title", ""), "Premium \ufffd");
 }
 
 CAF_TEST(what was paid is read from the oldest transaction on) {
@@ -238,8 +238,8 @@ CAF_TEST(what was paid is read from the oldest transaction on) {
   CAF_REQUIRE_EQUAL(calls.size(), 3u);
   CAF_CHECK_EQUAL(calls[0].target, "/bot7000000001:bot-token/getStarTransactions");
   CAF_CHECK_EQUAL(calls[0].document(), (json{{"offset", 0}, {"limit", 100}}));
-  CAF_CHECK_EQUAL(calls[1].document()["offset"], 99);
-  CAF_CHECK_EQUAL(calls[2].document()["offset"], 198);
+  CAF_CHECK_EQUAL(calls[1].document().value("offset", 0), 99);
+  CAF_CHECK_EQUAL(calls[2].document().value("offset", 0), 198);
 
   // From then on only what is new is read.
   const auto second = payment_id::random();
@@ -247,7 +247,7 @@ CAF_TEST(what was paid is read from the oldest transaction on) {
   CAF_CHECK_EQUAL(list({to_string(second)}).at(0).price.currency, "RUB");
   const auto next = remote.take();
   CAF_REQUIRE_EQUAL(next.size(), 1u);
-  CAF_CHECK_EQUAL(next[0].document()["offset"], 251);
+  CAF_CHECK_EQUAL(next[0].document().value("offset", 0), 251);
   CAF_CHECK(client->ask(find_charge{ours, {}}).value->items == std::vector{paid});
   CAF_CHECK(client->ask(find_charge{payment_id::random(), {}}).value->items.empty());
 }
@@ -265,7 +265,7 @@ CAF_TEST(a second payment of a link has a name of its own) {
   play_history({payment("stx1"), payment("stx2")});
   auto second = paid;
   second.external_id = to_string(ours) + ":stx2";
-  CAF_CHECK(list({to_string(ours)}) == std::vector{paid});
+  CAF_CHECK((list({to_string(ours)}) == std::vector{paid, second}));
   CAF_CHECK(list({to_string(ours) + ":stx1"}) == std::vector{paid});
   CAF_CHECK(list({to_string(ours) + ":stx2"}) == std::vector{second});
   CAF_CHECK(list({to_string(ours) + ":stx3"}).empty());
@@ -291,7 +291,7 @@ CAF_TEST(refunds are made once and as a whole) {
 
   // The second payment of the link by its own name.
   CAF_CHECK(client->ask(refund_charge{ours, to_string(ours) + ":stx2", {999, "USD"}}).value);
-  CAF_CHECK_EQUAL(remote.take().at(1).document()["telegram_payment_charge_id"], "stx2");
+  CAF_CHECK_EQUAL(remote.take().at(1).document().value("telegram_payment_charge_id", ""), "stx2");
 
   auto part = all;
   part.amount = {500, "USD"};
@@ -301,7 +301,7 @@ CAF_TEST(refunds are made once and as a whole) {
 
   // Telegram's history says that it is done.
   happens(refund("stx1"));
-  CAF_CHECK(list({to_string(ours)}) == std::vector{refunded_one()});
+  CAF_CHECK(list({to_string(ours) + ":stx1"}) == std::vector{refunded_one()});
   CAF_CHECK(client->ask(all).value == refunded_one());
   CAF_CHECK_EQUAL(remote.take().size(), 2u);
 }
@@ -475,7 +475,8 @@ CAF_TEST(a payment in the sandbox) {
   const auto made = client->ask(order());
   CAF_REQUIRE(made.value);
   CAF_CHECK(made.value->url.starts_with(fakes.url()));
-  const auto invoices = read_control(fakes.url() + "/sandbox/stars/invoices?payload=" + to_string(ours))["items"];
+  const json listed = read_control(fakes.url() + "/sandbox/stars/invoices?payload=" + to_string(ours));
+  const auto& invoices = listed["items"];
   CAF_REQUIRE_EQUAL(invoices.size(), 1u);
   const auto pay = fakes.url() + "/sandbox/stars/invoices/" + invoices[0]["slug"].get<std::string>() + "/pay";
   const auto hear_hook = [&](const incoming& call) {
@@ -488,15 +489,16 @@ CAF_TEST(a payment in the sandbox) {
   const auto first = *hear_hook(asked.at(0)).asks;
   CAF_CHECK((first.payment == ours && first.price == money{999, "USD"}));
   CAF_CHECK(client->ask(answer_checkout{first.query_id, "Not today"}).value);
-  CAF_CHECK_EQUAL(refused.get()["payments"][0]["reason"], "Not today");
+  const auto reason = refused.get()["payments"][0].value("reason", "");
+  CAF_CHECK_EQUAL(reason, "Not today");
   CAF_CHECK(list({to_string(ours)}).empty());
   CAF_CHECK(client->failure(answer_checkout{first.query_id, ""}) == ec::upstream);
 
   auto both = std::async(std::launch::async, [&] { return control(pay, {{"times", 2}, {"buyer", 1001}}); });
   for (const auto& call : wait_for(remote, 2))
     CAF_CHECK(client->ask(answer_checkout{hear_hook(call).asks.value().query_id, ""}).value);
-  const auto outcome = both.get()["payments"];
-  CAF_CHECK_EQUAL(outcome.size(), 2u);
+  const auto outcome = both.get();
+  CAF_CHECK_EQUAL(outcome["payments"].size(), 2u);
   const auto all = client->ask(find_charge{ours, {}}).value->items;
   CAF_REQUIRE_EQUAL(all.size(), 2u);
   const auto told = wait_for(remote, 2);

@@ -124,7 +124,7 @@ CAF_TEST(method receipt and saving are asked for) {
 
   sbp.email = "ada@example.com";
   CAF_CHECK(client->ask(sbp).value);
-  CAF_CHECK_EQUAL(remote.take().at(0).document()["receipt"]["customer"]["email"], "ada@example.com");
+  CAF_CHECK(remote.take().at(0).document()["receipt"]["customer"]["email"] == "ada@example.com");
 }
 
 CAF_TEST(a saved card is charged without the buyer) {
@@ -144,7 +144,7 @@ CAF_TEST(a saved card is charged without the buyer) {
 }
 
 CAF_TEST(states are told apart) {
-  CAF_CHECK(read({}).state == charge_state::pending);
+  CAF_CHECK(read(json::object()).state == charge_state::pending);
   CAF_CHECK(read({{"status", "waiting_for_capture"}, {"paid", true}}).state == charge_state::pending);
   CAF_CHECK(read({{"status", "succeeded"}}).state == charge_state::pending);
   const auto paid = read(succeeded);
@@ -186,7 +186,7 @@ CAF_TEST(charges are asked about one by one) {
   const auto found = client->ask(list_charges{ids});
   CAF_REQUIRE(found.value);
   CAF_CHECK_EQUAL(found.value->items.size(), 20u);
-  CAF_CHECK_EQUAL(remote.take().size(), 21u);
+  CAF_CHECK(remote.take().size() == 21u);
   CAF_CHECK(client->ask(list_charges{{"x"}}).value->items.empty());
   CAF_CHECK(client->ask(list_charges{}).value->items.empty());
   CAF_CHECK(remote.take().empty());
@@ -220,7 +220,7 @@ CAF_TEST(a lost charge is searched for page by page) {
   CAF_CHECK(calls[1].target.ends_with("&cursor=a%26b"));
   remote.play([](const incoming&) { return answer(200, R"({"items":[],"next_cursor":"again"})"); });
   CAF_CHECK(client->failure(find_charge{ours, since}) == ec::upstream);
-  CAF_CHECK_EQUAL(remote.take().size(), 100u);
+  CAF_CHECK(remote.take().size() == 100u);
 }
 
 CAF_TEST(a refund is made under a key of its own) {
@@ -273,8 +273,8 @@ CAF_TEST(nonsense is the providers failure and the client lives on) {
     CAF_CHECK(client->failure(by_id) == ec::upstream);
   }
   remote.play([](const incoming&) { return answer(429, "{}", "Retry-After: 9\r\n"); });
-  CAF_CHECK_EQUAL(client->ask(by_id).failure.retry_after.count(), 9);
-  CAF_CHECK_EQUAL(client->ask(answer_checkout{}).failure.name, "NOT_SUPPORTED");
+  CAF_CHECK(client->ask(by_id).failure.retry_after.count() == 9);
+  CAF_CHECK(client->ask(answer_checkout{}).failure.name == "NOT_SUPPORTED");
   CAF_CHECK_EQUAL(client->pulse->restarts, 0u);
 }
 
@@ -360,8 +360,8 @@ CAF_TEST(a payment in the sandbox) {
   CAF_CHECK(client->ask(again).value->state == charge_state::failed);
 
   const refund_charge part{ours, paid.external_id, {10000, "RUB"}};
-  CAF_CHECK_EQUAL(client->ask(part).value->refunded, 10000);
-  CAF_CHECK_EQUAL(client->ask(part).value->refunded, 10000); // the same one
+  CAF_CHECK(client->ask(part).value->refunded == 10000);
+  CAF_CHECK(client->ask(part).value->refunded == 10000); // the same one
   const auto rest = client->ask(refund_charge{ours, paid.external_id, {40000, "RUB"}});
   CAF_CHECK(rest.value->state == charge_state::refunded);
   CAF_CHECK(client->failure(refund_charge{ours, paid.external_id, {1, "RUB"}}) == ec::upstream);

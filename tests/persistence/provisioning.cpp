@@ -3,6 +3,7 @@
 #include "actors/provisioning/store.hpp"
 
 #include "actors/audit/store.hpp"
+#include "actors/subscriptions/store.hpp"
 #include "tests/persistence/commerce.hpp"
 
 #include <atomic>
@@ -87,9 +88,26 @@ CAF_TEST(of many at once one is the first) {
   CAF_CHECK_EQUAL(first.load(), 1);
 }
 
-CAF_TEST(who has no subscription is no subscriber) {
-  CAF_CHECK(!commit([](transaction& tx) { return store::find_subscriber(tx, 1); }));
-  CAF_CHECK(!commit([](transaction& tx) { return store::find_subscriber(tx, 1'000'000); }));
+CAF_TEST(names lead to accounts with a subscription and nowhere else) {
+  auto find = [&](const std::string& username) {
+    return commit([&](transaction& tx) { return store::find_account(tx, username); });
+  };
+  auto number = commit([&](transaction& tx) {
+    return sql::get<std::int64_t>((*tx.first("SELECT number FROM accounts WHERE id = $1::uuid", admin))[0]);
+  });
+  auto name = "bs_" + std::to_string(number);
+  CAF_CHECK(!find(name));
+  CAF_CHECK(!commit([&](transaction& tx) { return store::find_subscriber(tx, admin); }));
+  subscriptions::plan plan{.id = plan_id::random(), .name = "Basic", .prices = {{100, "USD"}}};
+  commit([&](transaction& tx) {
+    subscriptions::store::insert_plan(tx, plan, 1);
+    subscriptions::store::grant(tx, admin, {plan, {100, "USD"}, subscriptions::source::payment, "one"}, moment(0));
+  });
+  CAF_CHECK(find(name) == admin);
+  CAF_CHECK(commit([&](transaction& tx) { return store::find_subscriber(tx, admin)->username; }) == name);
+  for (auto* other : {"", "bs_", "bs_x", "7", "tg_1", "bs_-1", "bs_99999999999999999999"}) CAF_CHECK(!find(other));
+  CAF_CHECK(!find(name + "x"));
+  CAF_CHECK(!find("bs_0" + std::to_string(number)));
 }
 
 CAF_TEST_FIXTURE_SCOPE_END()

@@ -62,7 +62,7 @@ struct fixture : commerce_database {
   /// Money from nowhere, for the wallet.
   void fund(const account_id& account, std::int64_t minor) {
     commit([&](transaction& tx) {
-      wallet::store::credit(tx, account, wallet::store::provider("test"), {minor, "USD"},
+      wallet::store::credit(tx, account, wallet::provider("test"), {minor, "USD"},
                             {wallet::cause_kind::admin, to_string(uuid::random())}, moment(0));
     });
   }
