@@ -12,10 +12,16 @@ namespace backstay::persistence {
 /// A whole second, so that every way through text gives it back.
 inline timestamp moment(std::int64_t seconds) { return timestamp{std::chrono::seconds{1'800'000'000 + seconds}}; }
 
-/// A migrated scratch database with one connection to it.
-struct commerce_database {
-  commerce_database() { migrate(scratch.url()); }
+/// Migrated once, for every test to get a copy of.
+inline const scratch_database& migrated_database() {
+  static const scratch_database model;
+  static const bool is_migrated = (migrate(model.url()), true);
+  static_cast<void>(is_migrated);
+  return model;
+}
 
+/// A migrated scratch database.
+struct commerce_database {
   /// A transaction on a connection of its own; rolls back unless committed.
   struct session {
     explicit session(const std::string& url) : connection(url), work(prepare(connection)), tx(connection, work) {}
@@ -51,7 +57,7 @@ struct commerce_database {
     return commit([&](transaction& tx) { return accounts::store::create(tx, what, moment(0)).id; });
   }
 
-  scratch_database scratch;
+  scratch_database scratch{migrated_database().name()};
 };
 
 /// What `job` fails with.

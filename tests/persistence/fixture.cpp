@@ -29,14 +29,14 @@ void administer(const std::string& statement) {
 
 } // namespace
 
-scratch_database::scratch_database() {
+scratch_database::scratch_database(const std::string& model) {
   static int count = 0;
   name_ = "scratch_" + std::to_string(getpid()) + "_" + std::to_string(++count);
   url_ = shared_cluster().url();
   url_.replace(url_.find("/backstay?"), std::string("/backstay?").size(), "/" + name_ + "?");
   // A killed run with this process id may have left one.
   administer("DROP DATABASE IF EXISTS " + name_ + " WITH (FORCE)");
-  administer("CREATE DATABASE " + name_);
+  administer("CREATE DATABASE " + name_ + " TEMPLATE " + model);
 }
 
 scratch_database::~scratch_database() {
