@@ -378,6 +378,38 @@ CAF_TEST(what is renewed by itself is charged once a period with notices) {
   CAF_CHECK(audit().empty());
 }
 
+CAF_TEST(what the balance does not cover is charged to the saved method until it is refused) {
+  fund(ann, 300);
+  perform(subscriptions::purchase{.account = ann, .plan = "Basic"}, moment(0));
+  auto method = uuid::random();
+  auto consent = [&] { perform(subscriptions::set_autopay{.account = ann, .on = true, .method = method}, moment(0)); };
+  CAF_CHECK(code_of(consent) == ec::not_found); // nobody's
+  commit([&](transaction& tx) {
+    tx.run(
+        "INSERT INTO saved_payment_methods (id, account, provider, method, fingerprint, sealed_id, title, created_at, "
+        "is_default) VALUES ($1::uuid, $2::uuid, 'yookassa', 'yookassa_card', 'f', 's', 'Visa', $3::timestamptz, true)",
+        method, ann, moment(0));
+  });
+  consent();
+  auto at = current()->expires_at - 72h;
+  auto advanced = commit([&](transaction& tx) { return subscriptions::advance_renewal(tx, ann, 0s, at); });
+  CAF_CHECK(advanced->outcome == store::stage_outcome::charging);
+  auto take = [&](timestamp when) {
+    return commit([&](transaction& tx) { return store::take_charges(tx, when, when + 2min, 10); });
+  };
+  auto taken = take(at);
+  CAF_REQUIRE_EQUAL(taken.size(), 1u);
+  CAF_CHECK(taken[0].account == ann && taken[0].method == method && taken[0].plan == cheap.id);
+  CAF_CHECK(taken[0].price == (money{300, "USD"}));
+  CAF_CHECK_EQUAL(taken[0].days, 30);
+  CAF_CHECK(take(at + 1min).empty());
+  CAF_CHECK(take(at + 3min).at(0).claim == taken[0].claim); // the same charge again
+  CAF_CHECK(take(at + 25h).empty());
+  commit([&](transaction& tx) { subscriptions::note_failed_charge(tx, taken[0], at); });
+  CAF_CHECK(take(at + 10min).empty());
+  CAF_CHECK_EQUAL(count("notifications WHERE title = 'Your subscription could not be renewed'"), 1);
+}
+
 CAF_TEST(what is not renewed is reminded and told of its end after the grace) {
   grant(cheap, moment(0));
   auto end = current()->expires_at;
