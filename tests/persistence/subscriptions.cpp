@@ -193,7 +193,7 @@ CAF_TEST(a cause is granted once whoever tries) {
   auto order = order_of(cheap);
   CAF_CHECK_EQUAL(race([&](transaction& tx) { store::grant(tx, ann, order, moment(0)); }), 64);
   CAF_CHECK(current()->expires_at == moment(0) + days{30});
-  CAF_CHECK_EQUAL(current()->version, 1);
+  CAF_CHECK(current()->version == 1);
   CAF_CHECK_EQUAL(count("subscription_periods"), 1);
 }
 
@@ -223,10 +223,9 @@ CAF_TEST(free days change neither a cancellation nor a trial) {
   commit([&](transaction& tx) { subscriptions::perform(tx, subscriptions::activate_trial{ann}, terms, moment(0)); });
   auto add_free_days = [&](const std::string& code) {
     commit([&](transaction& tx) {
-      store::grant(
-          tx, ann,
-          {*store::find_any_plan(tx, store::find_current(tx, ann)->plan), {}, subscriptions::source::promo, code},
-          moment(1));
+      auto what = store::find_any_plan(tx, store::find_current(tx, ann)->plan).value();
+      store::order free_days{.plan = what, .paid = {}, .from = subscriptions::source::promo, .cause = code};
+      store::grant(tx, ann, free_days, moment(1));
     });
   };
   add_free_days("one");
