@@ -1,7 +1,6 @@
 #include "actors/provisioning/store.hpp"
 
 #include "actors/audit/store.hpp"
-#include "actors/subscriptions/rules.hpp"
 #include "actors/subscriptions/store.hpp"
 #include "persistence/transaction.hpp"
 
@@ -35,7 +34,7 @@ std::optional<std::int64_t> number_in(const std::string& username) {
   if (digits == username.npos) return std::nullopt;
   std::int64_t number = 0;
   std::from_chars(username.data() + digits, username.data() + username.size(), number);
-  return subscriptions::rules::panel_username(number) == username ? std::optional{number} : std::nullopt;
+  return subscriptions::store::panel_username(number) == username ? std::optional{number} : std::nullopt;
 }
 
 void record(transaction& tx, const create_template& wish, const template_view& made, timestamp now) {
@@ -88,7 +87,7 @@ void release(transaction& tx, const std::string& name, panel::template_kind kind
 std::optional<subscriber> find_subscriber(transaction& tx, const account_id& account) {
   auto row = subscriptions::store::find_current(tx, account);
   if (!row) return std::nullopt;
-  return subscriber{subscriptions::rules::panel_username(row->account_number), row->traffic_limit_bytes,
+  return subscriber{subscriptions::store::panel_username(row->account_number), row->traffic_limit_bytes,
                     row->max_devices, row->started_at, row->expires_at};
 }
 

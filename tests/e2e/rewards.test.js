@@ -35,7 +35,11 @@ describe("invitations", () => {
       const { body } = await server.get(`/api/v1/payments/${made.body.invoice_id}/status`, who.token);
       assert.equal(body.status, "paid");
     });
-    return made.body.amount;
+    return made.body;
+  };
+  const check_ledger = async () => {
+    const doctor = await run(["doctor", "ledger", "--set", "environment=development", ...server.arguments]);
+    assert.equal(doctor.code, 0, doctor.out);
   };
 
   check("the commission of a payment comes to whoever invited", async () => {
@@ -50,8 +54,8 @@ describe("invitations", () => {
 
     const bob = await join("bob", code.toLowerCase());
     await join("carol", "ZZZZZZZZ"); // nobody's: she joins by herself
-    const price = await buy(bob);
-    const earned = Math.floor(Math.round(price * 100) / 4) / 100;
+    const bought = await buy(bob);
+    const earned = Math.floor(Math.round(bought.amount * 100) / 4) / 100;
     const status = await agreed("status", ada.token);
     assert.deepEqual(
       [status.referral_code, status.is_active, status.total_referrals, status.reward_balance, status.currency],
@@ -67,8 +71,15 @@ describe("invitations", () => {
     assert.doesNotMatch(JSON.stringify(item), /bob/);
     assert.deepEqual((await server.get("/api/v1/referral/recent", bob.token)).body, [], "nobody else's");
 
-    const doctor = await run(["doctor", "ledger", "--set", "environment=development", ...server.arguments]);
-    assert.equal(doctor.code, 0, doctor.out);
+    await check_ledger();
+
+    const admin = await server.sign_in_admin();
+    const refund = { at_provider: false, note: "asked for it" };
+    const refunded = await server.post(`/api/v1/admin/payments/${bought.payment_id}/refund`, refund, admin.token);
+    assert.equal(refunded.status, 200, refunded.text);
+    const after = (await server.get("/api/v1/referral/stats", ada.token)).body;
+    assert.deepEqual([after.total, after.paid_users, after.total_earned, after.balance], [1, 0, 0, 0]);
+    await check_ledger();
   });
 
   check("the app reads an object where the web client reads a list", async () => {
@@ -97,6 +108,48 @@ describe("invitations", () => {
       const answer = await server.post("/api/v1/auth/register", { ...form, login, email: `${login}@example.com`, referral_code });
       assert.equal(answer.status, 201, answer.text);
     }
+  });
+});
+
+describe("bonuses", () => {
+  const settings = { ...quick, "referrals.currency": "USD", "referrals.minimum": "100", "referrals.referrer_bonus": "200",
+    "referrals.referred_bonus": "100", "referrals.percent": "0", "http.trusted_proxies": "127.0.0.1" };
+  const { server, check } = with_server({ settings });
+
+  const register = async (login, address, referral_code) => {
+    const device = { ...phone, device_id: crypto.randomUUID() };
+    const body = { email: `${login}@example.com`, password, device, referral_code };
+    const answer = await server.post("/api/v1/mobile/auth/register", body, undefined, { "x-forwarded-for": address });
+    assert.equal(answer.status, 201, answer.text);
+    return answer.body.access_token;
+  };
+  const buy = async (token) => {
+    const { body } = await server.get("/api/v1/plans");
+    const made = await server.post("/api/v1/payments/create", { plan_id: body[0].id, currency: "USD" }, token);
+    await server.control("POST", `cryptobot/invoices/${made.body.invoice_id}/pay`);
+    await eventually(async () => {
+      const paid = await server.get(`/api/v1/payments/${made.body.invoice_id}/status`, token);
+      assert.equal(paid.body.status, "paid");
+    });
+  };
+  const pending = async (token) => (await server.get("/api/v1/referral/stats", token)).body.earnings[0].pending;
+
+  check("wait for a refund, and come once an address block", async () => {
+    const ada = await register("ada", "203.0.113.7");
+    const { code } = (await server.get("/api/v1/referral/code", ada)).body;
+    await buy(await register("neighbour", "203.0.113.99", code));
+    assert.equal(await pending(ada), 0, "the referrer's own block");
+    const bob = await register("bob", "198.51.100.1", code);
+    await buy(bob);
+    assert.deepEqual([await pending(ada), await pending(bob)], [2, 1]);
+    await buy(await register("bobs_brother", "198.51.100.2", code));
+    assert.equal(await pending(ada), 2, "the same block again");
+    await server.control("POST", "clock", { advance_seconds: 14 * 86_400 + 60 });
+    const earned = async (login) => {
+      const { token } = await server.sign_in(`${login}@example.com`);
+      return (await server.get("/api/v1/referral/stats", token)).body.total_earned;
+    };
+    await eventually(async () => assert.deepEqual([await earned("ada"), await earned("bob")], [2, 1]), 45);
   });
 });
 
