@@ -329,6 +329,7 @@ private:
     using namespace std::chrono;
     auto& s = settings_;
     return {.panel = handle<panel::panel_actor>("panel"),
+            .payments = handle<payments::payments_actor>("payments"),
             .usage_is_good_for = ceil<seconds>(s.panel.cache),
             .grace = ceil<seconds>(s.subscriptions.grace),
             .look_every = s.subscriptions.jobs,

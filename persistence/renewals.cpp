@@ -56,7 +56,35 @@ std::optional<claim_id> begin_stage(transaction& tx, const subscription& whose, 
 }
 
 void end_stage(transaction& tx, const claim_id& which, stage_outcome how) {
-  tx.run("UPDATE subscription_stages SET outcome = $2 WHERE claim_id = $1::uuid", which, how);
+  tx.run("UPDATE subscription_stages SET outcome = $2, due_at = NULL WHERE claim_id = $1::uuid", which, how);
+}
+
+// Killed after the commit: whoever looks next finds it due.
+void begin_charge(transaction& tx, const saved_charge& what, timestamp now) {
+  tx.run(
+      "UPDATE subscription_stages SET outcome = $2, due_at = $3::timestamptz, method = $4::uuid, plan_id = $5::uuid, "
+      "days = $6::int, amount = $7::bigint, currency = $8 WHERE claim_id = $1::uuid",
+      what.claim, stage_outcome::charging, now, what.method, what.plan, what.days, what.price.minor,
+      what.price.currency);
+}
+
+// Killed after the commit: the lease ends, and it is asked for again under the same claim.
+std::vector<saved_charge> take_charges(transaction& tx, timestamp now, timestamp lease_until, int limit) {
+  auto rows = tx.run("UPDATE subscription_stages t SET due_at = $2::timestamptz FROM subscriptions s "
+                     "WHERE s.id = t.subscription_id AND t.claim_id = ANY(ARRAY(SELECT claim_id FROM "
+                     "subscription_stages WHERE due_at <= $1::timestamptz AND at > $1::timestamptz - interval '1 day' "
+                     "ORDER BY due_at LIMIT $3::int FOR UPDATE SKIP LOCKED)) "
+                     "RETURNING t.claim_id, s.account_id, t.method, t.plan_id, t.days, t.amount, t.currency",
+                     now, lease_until, limit);
+  std::vector<saved_charge> charges;
+  for (auto row : rows)
+    charges.push_back({.claim = sql::get<claim_id>(row["claim_id"]),
+                       .account = sql::get<account_id>(row["account_id"]),
+                       .method = sql::get<uuid>(row["method"]),
+                       .plan = sql::get<plan_id>(row["plan_id"]),
+                       .days = sql::get<int>(row["days"]),
+                       .price = {sql::get<std::int64_t>(row["amount"]), sql::get<std::string>(row["currency"])}});
+  return charges;
 }
 
 std::string find_locale(transaction& tx, const account_id& account) {

@@ -191,6 +191,64 @@ struct go_on_after {
 template <class F>
 go_on_after(const char*, F) -> go_on_after<F>;
 
+constexpr auto charge_lease = 2min;   // longer than a charge takes
+constexpr auto charge_patience = 10s; // nobody waits
+
+void charge_failed(self_pointer self, const store::saved_charge& what) {
+  run_aside(self, self->state.context.database, "noting a failed charge",
+            [what, now = self->state.context.now()](transaction& tx) { note_failed_charge(tx, what, now); });
+}
+
+/// Paid, it has granted the days already; refused, the owner is told; in between, it is asked for again when the lease
+/// ends, under the same claim.
+void note_charge(self_pointer self, const store::saved_charge& what, payments::state now) {
+  switch (now) {
+  case payments::state::paid:
+    return run_aside(self, self->state.context.database, "noting a charge", [claim = what.claim](transaction& tx) {
+      store::end_stage(tx, claim, store::stage_outcome::renewed);
+    });
+  case payments::state::failed:
+  case payments::state::expired:
+  case payments::state::refunded:
+    return charge_failed(self, what);
+  default:
+    return;
+  }
+}
+
+bool is_refusal(ec code) {
+  return code == ec::refused || code == ec::invalid || code == ec::not_found || code == ec::forbidden ||
+         code == ec::conflict || code == ec::gone;
+}
+
+void charge(self_pointer self, const store::saved_charge& what) {
+  self->request(self->state.others.payments, charge_patience,
+                payments::charge_saved{.account = what.account,
+                                       .method = {what.method},
+                                       .plan = to_string(what.plan),
+                                       .days = what.days,
+                                       .price = what.price,
+                                       .claim = what.claim})
+      .then([self, what](const payments::payment& made) { note_charge(self, what, made.state); },
+            [self, what](const caf::error& error) {
+              auto failure = describe(error);
+              log::warning("subscriptions", "a saved method was not charged", {{"cause", to_string(failure.code)}});
+              if (is_refusal(failure.code)) charge_failed(self, what);
+            });
+}
+
+void charge_saved_methods(self_pointer self) {
+  if (!self->state.others.payments) return;
+  auto now = self->state.context.now();
+  transact(
+      self, self->state.context.database,
+      [now](transaction& tx) { return store::take_charges(tx, now, now + charge_lease, batch); },
+      go_on_after{"could not look for charges", [] {}},
+      [self](std::vector<store::saved_charge>& due) {
+        for (auto& each : due) charge(self, each);
+      });
+}
+
 void look_again(self_pointer self, bool at_once) {
   std::chrono::milliseconds pause = at_once ? 100ms : self->state.others.look_every;
   self->delayed_send(self, pause, look_at_ends{});
@@ -198,9 +256,12 @@ void look_again(self_pointer self, bool at_once) {
 
 /// One after the other, so that this never takes more than one of the database's workers; one that fails holds up none.
 void advance_each(self_pointer self, std::vector<account_id> due, bool has_more) {
-  if (due.empty()) return look_again(self, has_more);
-  auto account = due.back();
-  due.pop_back();
+  if (due.empty()) {
+    charge_saved_methods(self);
+    return look_again(self, has_more);
+  }
+  auto account = due.front();
+  due.erase(due.begin());
   auto next = [self, due = std::move(due), has_more] { advance_each(self, due, has_more); };
   auto job = [account, grace = self->state.others.grace, now = self->state.context.now()](transaction& tx) {
     return advance_renewal(tx, account, grace, now);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "actors/kernel/context.hpp"
+#include "actors/payments/messages.hpp"
 #include "actors/subscriptions/messages.hpp"
 #include "actors/subscriptions/usage_cache.hpp"
 #include "integrations/panel/messages.hpp"
@@ -17,6 +18,8 @@ namespace backstay::subscriptions {
 
 struct subscriptions_dependencies {
   panel::panel_actor panel;
+  /// Charges saved methods. Empty: nobody can.
+  payments::payments_actor payments{};
   /// How long a user's traffic is shown without asking the panel again.
   std::chrono::seconds usage_is_good_for{45};
   /// How long an account may go on after its end before it has expired.

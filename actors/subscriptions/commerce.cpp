@@ -2,6 +2,7 @@
 
 #include "actors/audit/store.hpp"
 #include "actors/budgets/store.hpp"
+#include "actors/payments/store.hpp"
 #include "actors/promotions/store.hpp"
 #include "actors/subscriptions/rules.hpp"
 #include "actors/wallet/store.hpp"
@@ -133,10 +134,21 @@ subscription_view perform(transaction& tx, const reactivate& wanted, timestamp n
   return rules::view_of(current, {}, now);
 }
 
+namespace {
+
+void check_method(transaction& tx, const account_id& account, const uuid& which) {
+  for (auto& saved : payments::store::list_methods(tx, account))
+    if (saved.id == which) return;
+  fail(ec::not_found, "Payment method not found", "PAYMENT_METHOD_NOT_FOUND");
+}
+
+} // namespace
+
 autopay perform(transaction& tx, const set_autopay& wanted, timestamp now) {
   auto current = lock_running(tx, wanted.account, now);
   current.autopay.is_on = current.auto_renew = wanted.on;
   if (wanted.on) {
+    if (wanted.method) check_method(tx, wanted.account, *wanted.method);
     auto what = find_wanted(tx, wanted.account, std::nullopt);
     price(tx, wanted.account, what, wanted.days, wanted.currency, now); // refused now rather than at the end
     current.autopay = {true, wanted.method, wanted.days, wanted.currency};

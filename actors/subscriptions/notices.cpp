@@ -48,6 +48,16 @@ notice short_of(const quote& what, const money& missing, timestamp ends_at, cons
        what.plan_name + " действует до " + day_of(ends_at) + ". Пополните баланс: не хватает " + show(missing) + "."});
 }
 
+notice not_charged(const std::string& plan_name, const money& price, timestamp ends_at, const std::string& locale) {
+  return make(notification_kind::subscription_expiring, locale,
+              {"Your subscription could not be renewed", plan_name + " ends on " + day_of(ends_at) +
+                                                             ". Your saved payment method could not be charged " +
+                                                             show(price) + "."},
+              {"Не удалось продлить подписку", plan_name + " действует до " + day_of(ends_at) +
+                                                   ". С сохранённого способа оплаты не удалось списать " + show(price) +
+                                                   "."});
+}
+
 notice ends_soon(const std::string& plan_name, timestamp ends_at, const std::string& locale) {
   return make(notification_kind::subscription_expiring, locale,
               {"Your subscription ends soon", plan_name + " ends on " + day_of(ends_at) + "."},

@@ -16,6 +16,8 @@ notice announced(const quote& what, timestamp ends_at, const std::string& locale
 notice renewed(const receipt& what, const std::string& locale);
 /// It could not be renewed: the balance is `missing` short.
 notice short_of(const quote& what, const money& missing, timestamp ends_at, const std::string& locale);
+/// It could not be renewed: the saved payment method was refused.
+notice not_charged(const std::string& plan_name, const money& price, timestamp ends_at, const std::string& locale);
 notice ends_soon(const std::string& plan_name, timestamp ends_at, const std::string& locale);
 notice expired(const std::string& plan_name, const std::string& locale);
 

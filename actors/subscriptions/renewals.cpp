@@ -46,6 +46,10 @@ std::optional<quote> next_price(const moment& at, const std::optional<plan>& wha
 stage_outcome renew(const moment& at, const plan& what, const quote& cost) {
   auto& terms = at.whose.autopay;
   auto balance = wallet::store::balance_of(at.tx, at.whose.account, terms.currency);
+  if (balance < cost.price.minor && terms.method) {
+    store::begin_charge(at.tx, {at.claim, at.whose.account, *terms.method, what.id, cost.days, cost.price}, at.now);
+    return stage_outcome::charging;
+  }
   if (balance < cost.price.minor) {
     at.tell(notices::short_of(cost, {cost.price.minor - balance, terms.currency}, at.whose.expires_at, at.locale));
     return stage_outcome::short_;
@@ -82,8 +86,18 @@ std::optional<advance> advance_renewal(transaction& tx, const account_id& accoun
   auto claim = which ? store::begin_stage(tx, *current, *which, now) : std::nullopt;
   if (!claim) return std::nullopt;
   auto how = act({tx, *current, *which, *claim, store::find_locale(tx, account), now});
-  store::end_stage(tx, *claim, how);
+  if (how != stage_outcome::charging) store::end_stage(tx, *claim, how);
   return advance{*which, how};
+}
+
+// Killed before the commit: the charge is due again, and refused again.
+void note_failed_charge(transaction& tx, const store::saved_charge& what, timestamp now) {
+  store::lock_account(tx, what.account);
+  store::end_stage(tx, what.claim, stage_outcome::failed);
+  auto current = store::find_current(tx, what.account).value();
+  auto notice =
+      notices::not_charged(current.plan_name, what.price, current.expires_at, store::find_locale(tx, what.account));
+  notifications::store::notify(tx, what.account, notice, now);
 }
 
 } // namespace backstay::subscriptions

@@ -15,10 +15,14 @@ struct advance {
   store::stage_outcome outcome = store::stage_outcome::told;
 };
 
-/// Does what the account's subscription has come to, if nobody did yet: announces, renews from the balance, reminds,
-/// tells of the end. One transaction, run on a worker's thread; the row of the stage makes it happen once across nodes.
-/// Killed before the commit: nothing was charged or told, and the next look does it; after it: all of it was.
+/// Does what the account's subscription has come to, if nobody did yet: announces, renews from the balance, orders a
+/// charge to the saved method for what the balance does not cover, reminds, tells of the end. One transaction, run on a
+/// worker's thread; the row of the stage makes it happen once across nodes. Killed before the commit: nothing was
+/// charged or told, and the next look does it; after it: all of it was.
 std::optional<advance> advance_renewal(transaction& tx, const account_id& account, std::chrono::microseconds grace,
                                        timestamp now);
+
+/// A saved method could not be charged: the stage has failed, and the owner is told.
+void note_failed_charge(transaction& tx, const store::saved_charge& what, timestamp now);
 
 } // namespace backstay::subscriptions

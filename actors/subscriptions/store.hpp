@@ -148,6 +148,21 @@ std::vector<account_id> list_due(transaction& tx, timestamp now, std::chrono::mi
 std::optional<claim_id> begin_stage(transaction& tx, const subscription& whose, stage which, timestamp now);
 void end_stage(transaction& tx, const claim_id& which, stage_outcome how);
 
+/// What a stage wants to be charged to a saved method: the row says so before anybody is asked.
+struct saved_charge {
+  claim_id claim; ///< of the payment, too: a repetition charges once
+  account_id account;
+  uuid method;
+  plan_id plan;
+  int days = 0;
+  money price;
+};
+/// The stage `what.claim` goes on as `charging`, due now.
+void begin_charge(transaction& tx, const saved_charge& what, timestamp now);
+/// Takes up to `limit` charges that are due until `lease_until`; nobody else gets them before. Those that have been
+/// tried for a day are left to the payment's own poller.
+std::vector<saved_charge> take_charges(transaction& tx, timestamp now, timestamp lease_until, int limit);
+
 /// What language to write to an account in; empty: unknown.
 std::string find_locale(transaction& tx, const account_id& account);
 

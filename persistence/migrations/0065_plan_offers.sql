@@ -64,8 +64,16 @@ CREATE TABLE subscription_stages (
   outcome text NOT NULL CHECK (outcome IN ('told', 'renewed', 'short', 'charging', 'failed')),
   claim_id uuid NOT NULL UNIQUE, -- of the purchase, so that it happens once
   at timestamptz NOT NULL,
-  due_at timestamptz,            -- while charging: when somebody asks again
-  PRIMARY KEY (subscription_id, ends_at, stage)
+  -- While charging: what, and when somebody asks again.
+  due_at timestamptz,
+  method uuid,
+  plan_id uuid REFERENCES plans (id),
+  days int CHECK (days > 0),
+  amount bigint CHECK (amount > 0),
+  currency text,
+  PRIMARY KEY (subscription_id, ends_at, stage),
+  CHECK ((outcome = 'charging') = (due_at IS NOT NULL)),
+  CHECK (outcome <> 'charging' OR num_nulls(method, plan_id, days, amount, currency) = 0)
 );
 CREATE INDEX subscription_stages_due_at ON subscription_stages (due_at) WHERE due_at IS NOT NULL;
 INSERT INTO subscription_stages (subscription_id, ends_at, stage, outcome, claim_id, at)

@@ -3,6 +3,7 @@
 #include "actors/subscriptions/actor.hpp"
 
 #include "actors/subscriptions/notices.hpp"
+#include "actors/subscriptions/renewals.hpp"
 #include "actors/subscriptions/rules.hpp"
 #include "actors/subscriptions/store.hpp"
 #include "tests/actors/scripted_database.hpp"
@@ -79,15 +80,25 @@ struct fixture : test_coordinator_fixture<> {
     row.version = 3;
     user = {.short_uuid = "abc", .username = "bs_7", .used_traffic_bytes = 250, .subscription_url = "https://p/abc"};
     panel = sys.spawn([this](caf::event_based_actor*) -> caf::behavior { return panel_behavior(); });
+    payments = sys.spawn([this](caf::event_based_actor*) -> caf::behavior {
+      return {[this](const payments::charge_saved& m) -> caf::result<payments::payment> {
+        charged.push_back(m);
+        if (refusal) return to_error({.code = *refusal});
+        return payments::payment{.state = payment_state};
+      }};
+    });
     domain_context context{std::make_shared<vitals>("subscriptions", true), clock, database.spawn(sys)};
     actor = sys.spawn(subscriptions_behavior, context,
-                      subscriptions_dependencies{caf::actor_cast<panel::panel_actor>(panel)});
+                      subscriptions_dependencies{.panel = caf::actor_cast<panel::panel_actor>(panel),
+                                                 .payments = caf::actor_cast<payments::payments_actor>(payments),
+                                                 .look_every = 1min});
     consume_messages();
   }
 
   /// A question that hangs keeps asker and panel alive.
   ~fixture() {
     self->send_exit(panel, caf::exit_reason::kill);
+    self->send_exit(payments, caf::exit_reason::kill);
     self->send_exit(actor, caf::exit_reason::kill);
     consume_messages();
   }
@@ -133,6 +144,18 @@ struct fixture : test_coordinator_fixture<> {
     database.returns(std::optional{row});
     return ask(get_active{ann.account}, time).reply.value();
   }
+  /// A look that finds nothing due but one charge; how many jobs it needed.
+  int look_for_a_charge() {
+    auto before = *database.asked;
+    store::saved_charge due{.claim = claim_id::random(), .account = ann.account, .days = 30, .price = {300, "USD"}};
+    database.returns(std::vector<account_id>{});
+    database.returns(std::vector<store::saved_charge>{due});
+    database.returns(done{}); // what became of it
+    sched.advance_time(1min);
+    consume_messages();
+    database.answers->clear();
+    return *database.asked - before;
+  }
   void pass(std::chrono::seconds time) { clock->set_offset(clock->offset() + time); }
 
   clock_handle clock = std::make_shared<domain_clock>();
@@ -144,7 +167,10 @@ struct fixture : test_coordinator_fixture<> {
   std::optional<ec> failure;
   std::vector<std::string> asked;
   std::vector<panel::put_user> put;
-  caf::actor panel;
+  std::vector<payments::charge_saved> charged;
+  std::optional<ec> refusal;
+  payments::state payment_state = payments::state::paid;
+  caf::actor panel, payments;
   subscriptions_actor actor;
 };
 
@@ -536,6 +562,40 @@ CAF_TEST(a failing database is told) {
   CAF_CHECK(ask(get_active{ann.account}).code == ec::unavailable);
   database.fails(ec::timeout);
   CAF_CHECK(ask(list_plans{}).code == ec::timeout);
+}
+
+CAF_TEST(a saved method is charged under the claim of its stage and what became of it is noted) {
+  CAF_CHECK_EQUAL(look_for_a_charge(), 3);
+  CAF_REQUIRE_EQUAL(charged.size(), 1u);
+  CAF_CHECK(charged[0].account == ann.account);
+  CAF_CHECK(charged[0].price == (money{300, "USD"}));
+  CAF_CHECK(charged[0].claim.has_value());
+  refusal = ec::refused;
+  CAF_CHECK_EQUAL(look_for_a_charge(), 3); // it has failed
+  refusal = ec::timeout;
+  CAF_CHECK_EQUAL(look_for_a_charge(), 2); // nobody knows: it is asked for again
+  refusal.reset();
+  payment_state = payments::state::pending;
+  CAF_CHECK_EQUAL(look_for_a_charge(), 2);
+  CAF_CHECK_EQUAL(charged.size(), 4u);
+}
+
+CAF_TEST(a look for ends survives every error) {
+  for (int i = 0; i < 3; ++i) {
+    auto before = *database.asked;
+    database.fails(ec::unavailable);
+    sched.advance_time(1min);
+    consume_messages();
+    CAF_CHECK_EQUAL(*database.asked, before + 1);
+  }
+  auto before = *database.asked;
+  database.returns(std::vector<account_id>{account_id::random(), account_id::random()});
+  database.fails(ec::timeout); // the first one; the second goes on
+  database.returns(std::optional<advance>{});
+  database.returns(std::vector<store::saved_charge>{});
+  sched.advance_time(1min);
+  consume_messages();
+  CAF_CHECK_EQUAL(*database.asked, before + 4);
 }
 
 CAF_TEST(the config is for its owner and for who may manage) {
