@@ -8,12 +8,13 @@
 #include <algorithm>
 #include <iterator>
 #include <memory>
+#include <utility>
 
 namespace backstay::wallet {
 
 namespace {
 
-using self_pointer = wallet_actor::stateful_pointer<wallet_state>;
+using self_pointer = booking_wallet_actor::stateful_pointer<wallet_state>;
 using outcomes = std::vector<outcome<transferred>>;
 using batch_ptr = std::shared_ptr<std::vector<waiting_transfer>>;
 
@@ -43,15 +44,12 @@ database_job job_for(const batch_ptr& batch, timestamp now) {
   }};
 }
 
-void book_waiting(self_pointer self) {
+void book_batch(self_pointer self) {
   auto& state = self->state;
-  if (state.is_booking || state.queue.empty()) return;
+  state.is_booking = !state.queue.empty();
+  if (!state.is_booking) return;
   auto batch = take_batch(state);
-  state.is_booking = true;
-  auto go_on = [self] {
-    self->state.is_booking = false;
-    book_waiting(self);
-  };
+  auto go_on = [self] { self->send(self, book_waiting{}); };
   self->request(state.context.database, caf::infinite, job_for(batch, state.context.now()))
       .then(
           [batch, go_on](const database_outcome& reply) {
@@ -71,7 +69,7 @@ caf::typed_response_promise<transferred> accept(self_pointer self, const transfe
   if (state.queue.size() >= state.options.queue) fail({.code = ec::overloaded, .retry_after = std::chrono::seconds{1}});
   auto answer = self->make_response_promise<transferred>();
   state.queue.push_back({what, answer});
-  book_waiting(self);
+  if (!std::exchange(state.is_booking, true)) self->send(self, book_waiting{});
   return answer;
 }
 
@@ -107,7 +105,7 @@ holdings perform(transaction& tx, const adjust& command, const money& amount, ti
 
 } // namespace
 
-wallet_actor::behavior_type wallet(self_pointer self, domain_context context, wallet_options options) {
+booking_wallet_actor::behavior_type wallet(self_pointer self, domain_context context, wallet_options options) {
   auto on = handlers(self, context.pulse);
   self->state.context = std::move(context);
   self->state.options = options;
@@ -131,6 +129,7 @@ wallet_actor::behavior_type wallet(self_pointer self, domain_context context, wa
             self, self->state.context.database,
             [m, amount, now = self->state.context.now()](transaction& tx) { return perform(tx, m, amount, now); });
       }),
+      [self](const book_waiting&) { book_batch(self); },
   };
 }
 

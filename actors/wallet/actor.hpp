@@ -16,14 +16,18 @@ struct wallet_options {
   std::size_t queue = 10'000; ///< transfers that may wait for the next one
 };
 
+/// The actor's note to itself: book what has come by now.
+struct book_waiting {};
+
 /// A transfer whose asker waits.
 struct waiting_transfer {
   transfer what;
   caf::typed_response_promise<transferred> answer;
 };
 
-/// Transfers that come while a batch is being booked are the next batch: nobody waits for a timer, and the more come
-/// the more share one commit. A crash loses who waits, not money: each transfer is idempotent on its cause.
+/// Transfers that come while a batch is being booked are the next batch, and what is in the mailbox already joins it:
+/// nobody waits for a timer, and the more come the more share one commit. A crash loses who waits, not money: each
+/// transfer is idempotent on its cause.
 struct wallet_state {
   wallet_state() = default;
   static inline constexpr auto name = "wallet";
@@ -31,12 +35,14 @@ struct wallet_state {
   domain_context context;
   wallet_options options;
   std::deque<waiting_transfer> queue;
-  bool is_booking = false; ///< a batch is with the database
+  bool is_booking = false; ///< a batch is with the database, or about to be
 };
 static_assert(!std::is_aggregate_v<wallet_state>);
 
-wallet_actor::behavior_type wallet(wallet_actor::stateful_pointer<wallet_state> self, domain_context context,
-                                   wallet_options options);
+using booking_wallet_actor = wallet_actor::extend<caf::reacts_to<book_waiting>>;
+
+booking_wallet_actor::behavior_type wallet(booking_wallet_actor::stateful_pointer<wallet_state> self,
+                                           domain_context context, wallet_options options);
 
 /// For a guardian. The handle can be cast to `wallet_actor`.
 caf::actor spawn_wallet(caf::scheduled_actor* parent, domain_context context, wallet_options options = {});

@@ -6,9 +6,10 @@ import statistics
 import subprocess
 from pathlib import Path
 
-from harness import connections, run_sql
+from harness import run_sql
 
 wallets = 1000
+clients = 64  # at once, on either side
 
 # What a careful programmer writes without an actor: lock both books in order, then one row, two entries, two balances.
 # The first book is read under the lock, so that a wallet which is short is refused before anything is written.
@@ -32,13 +33,15 @@ peer = f"""
   ANALYZE ledger_books;
 """
 
-# pgbench numbers the wallets as they were made, one after the other.
+# The wallets' ids follow each other. Arguments are computed here, so that the statement's parameters have plain types.
 scripts = {
-    "wallets": r"""\set source random(0, :wallets - 1)
-\set target (:source + random(1, :wallets - 1)) % :wallets
-SELECT bench_transfer(:first + :source, :first + :target, 1)""",
-    "revenue": r"""\set source random(0, :wallets - 1)
-SELECT bench_transfer(:first + :source, :revenue, 1)""",
+    "wallets": r"""\set here random(0, :wallets - 1)
+\set there (:here + random(1, :wallets - 1)) % :wallets
+\set source :first + :here
+\set target :first + :there
+SELECT bench_transfer(:source, :target, 1)""",
+    "revenue": r"""\set source :first + random(0, :wallets - 1)
+SELECT bench_transfer(:source, :revenue, 1)""",
 }
 
 
@@ -57,9 +60,9 @@ def rate_of_peer(bench, sockets, target, first, revenue):
     script = bench.folder / f"{target}.pgbench"
     script.write_text(scripts[target])
     command = [find_pgbench(), "-n", "-M", "prepared", "-h", sockets, "-U", "backstay", "-f", str(script)]
-    command += ["-c", str(connections), "-j", str(os.cpu_count()), "-T", str(max(1, round(bench.options.seconds)))]
+    command += ["-c", str(clients), "-j", str(os.cpu_count()), "-T", str(max(1, round(bench.options.seconds)))]
     command += [f"-Dwallets={wallets}", f"-Dfirst={first}", f"-Drevenue={revenue}", "backstay"]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     if not re.search(r"failed transactions: 0 ", told):
         raise RuntimeError(told)
     return float(re.search(r"tps = ([\d.]+)", told)[1])
@@ -67,7 +70,7 @@ def rate_of_peer(bench, sockets, target, first, revenue):
 
 def rate_of_actor(bench, database, target):
     program = Path(bench.binary).parent / "tests/bench_transfers"
-    command = [program, database, str(connections), str(bench.options.seconds), str(wallets), target]
+    command = [program, database, str(clients), str(bench.options.seconds), str(wallets), target]
     return float(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
