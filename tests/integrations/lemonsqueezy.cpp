@@ -19,7 +19,7 @@ const std::string bought_name = "Premium [" + to_string(ours) + "]";
 timestamp at(const std::string& text) { return *from_rfc3339(text); }
 
 /// A checkout as the API shows it.
-json checkout(const json& patch = json::object()) {
+json checkout_json(const json& patch = json::object()) {
   json attributes{{"store_id", 100500},
                   {"custom_price", 999},
                   {"checkout_data", {{"email", ""}, {"custom", {{"payment", to_string(ours)}}}}},
@@ -70,7 +70,7 @@ std::string ok(const json& data) { return answer(200, json{{"data", data}}.dump(
 const auto missing = answer(404, R"({"errors":[{"status":"404"}]})");
 
 struct fixture {
-  scripted_system remote{[](const incoming&) { return ok(checkout()); }};
+  scripted_system remote{[](const incoming&) { return ok(checkout_json()); }};
   config::settings settings;
   std::optional<harness> client;
 
@@ -151,8 +151,9 @@ CAF_TEST(a payment is a checkout at our price that carries our id) {
 
 CAF_TEST(a checkout that was bought in goes by its order) {
   json orders = json::array({order({{"first_order_item", {{"product_name", "Another"}}}}, "18"), order()});
-  remote.play(
-      [&](const incoming& request) { return request.target.starts_with("/v1/orders?") ? ok(orders) : ok(checkout()); });
+  remote.play([&](const incoming& request) {
+    return request.target.starts_with("/v1/orders?") ? ok(orders) : ok(checkout_json());
+  });
   const list_charges query{{checkout_id, "x", "", "../orders", "99999999999999999999"}};
   const auto paid = client->ask(query);
   CAF_REQUIRE(paid.value);
@@ -207,9 +208,9 @@ CAF_TEST(a lost create is searched for among checkouts and orders) {
     const auto number = std::stoi(request.target.substr(request.target.find("number%5D=") + 10));
     auto items = json::array();
     for (int i = (number - 1) * 100; i < std::min(number * 100, 250); ++i)
-      items.push_back(
-          checkout({{"created_at", to_rfc3339(newest - std::chrono::minutes{i})},
-                    {"checkout_data", {{"custom", i == 220 ? json{{"payment", to_string(ours)}} : json::array()}}}}));
+      items.push_back(checkout_json(
+          {{"created_at", to_rfc3339(newest - std::chrono::minutes{i})},
+           {"checkout_data", {{"custom", i == 220 ? json{{"payment", to_string(ours)}} : json::array()}}}}));
     return ok(items);
   });
   const auto since = newest - std::chrono::minutes{220};
@@ -227,7 +228,7 @@ CAF_TEST(a lost create is searched for among checkouts and orders) {
 
 CAF_TEST(a search that comes to no end is given up) {
   auto page = json::array();
-  for (int i = 0; i < 100; ++i) page.push_back(checkout({{"checkout_data", {{"custom", json::array()}}}}));
+  for (int i = 0; i < 100; ++i) page.push_back(checkout_json({{"checkout_data", {{"custom", json::array()}}}}));
   play(ok(page));
   CAF_CHECK(client->failure(find_charge{ours, at("2026-01-01T00:00:00Z")}) == ec::upstream);
   CAF_CHECK_EQUAL(remote.take().size(), 50u);
