@@ -139,7 +139,12 @@ CAF_TEST(a payment is a checkout at our price that carries our id) {
         {"relationships",
          {{"store", {{"data", {{"type", "stores"}, {"id", "100500"}}}}},
           {"variant", {{"data", {{"type", "variants"}, {"id", "100501"}}}}}}}}}};
-  CAF_CHECK_EQUAL(call.document(), body);
+  auto sent = call.document();
+  const auto expires_at = sent["data"]["attributes"]["expires_at"].get<std::string>();
+  const auto life = at(expires_at) - client->clock->now();
+  CAF_CHECK(life > std::chrono::hours{24} - std::chrono::seconds{30} && life <= std::chrono::hours{24});
+  sent["data"]["attributes"].erase("expires_at");
+  CAF_CHECK_EQUAL(sent, body);
 
   auto long_name = charge_order();
   long_name.description = std::string(400, 'x');
