@@ -14,9 +14,13 @@
 #include "actors/outbox/actor.hpp"
 #include "actors/outbox/store.hpp"
 #include "actors/payments/actor.hpp"
+#include "actors/promotions/actor.hpp"
+#include "actors/provisioning/actor.hpp"
+#include "actors/referrals/actor.hpp"
 #include "actors/sessions/actor.hpp"
 #include "actors/subscriptions/actor.hpp"
 #include "actors/two_factor/actor.hpp"
+#include "actors/wallet/actor.hpp"
 #include "config/keys.hpp"
 #include "config/load.hpp"
 #include "config/log.hpp"
@@ -239,7 +243,7 @@ private:
                                        settings_.registration.enabled,
                                        handle<subscriptions::subscriptions_actor>("subscriptions"), invalidator(),
                                        std::chrono::ceil<std::chrono::seconds>(settings_.accounts.purge_after),
-                                       handle<imaging::imaging_actor>("imaging")});
+                                       handle<imaging::imaging_actor>("imaging"), referral_terms()});
     });
     add("two_factor", true, [this](auto* self, auto pulse) {
       return two_factor::spawn_two_factor(
@@ -253,19 +257,30 @@ private:
     });
     add("idempotency", true,
         [this](auto* self, auto pulse) { return idempotency::spawn_idempotency(self, context(pulse), {}); });
+    add("wallet", true, [this](auto* self, auto pulse) { return wallet::spawn_wallet(self, context(pulse)); });
     add("subscriptions", true, [this](auto* self, auto pulse) {
-      return subscriptions::spawn_subscriptions(
-          self, context(pulse),
-          {handle<panel::panel_actor>("panel"), std::chrono::ceil<std::chrono::seconds>(settings_.panel.cache)});
+      return subscriptions::spawn_subscriptions(self, context(pulse), subscription_dependencies());
     });
     add("payments", true, [this](auto* self, auto pulse) {
       return payments::spawn_payments(self, context(pulse), payment_dependencies());
     });
+    add("referrals", false, [this](auto* self, auto pulse) {
+      return referrals::spawn_referrals(self, context(pulse), {referral_terms(), share_url()});
+    });
+    add("promotions", false,
+        [this](auto* self, auto pulse) { return promotions::spawn_promotions(self, context(pulse)); });
     add("monitoring", false, [this](auto* self, auto pulse) {
       return monitoring::spawn_monitoring(self, context(pulse),
-                                          {handle<panel::panel_actor>("panel"), handle<live::hub_actor>("hub"),
-                                           handle<subscriptions::subscriptions_actor>("subscriptions")},
+                                          {handle<panel::panel_actor>("panel"), handle<live::hub_actor>("hub")},
                                           {settings_.panel.poll});
+    });
+    add("provisioning", false, [this](auto* self, auto pulse) {
+      return provisioning::spawn_provisioning(self, context(pulse),
+                                              {handle<panel::panel_actor>("panel"),
+                                               handle<panel::catalog_actor>("panel"),
+                                               handle<subscriptions::subscriptions_actor>("subscriptions"),
+                                               handle<monitoring::monitoring_actor>("monitoring"),
+                                               std::chrono::ceil<std::chrono::seconds>(settings_.panel.cache)});
     });
     add("outbox", false, [this](auto* self, auto pulse) {
       return outbox::spawn_outbox(self, context(pulse),
@@ -290,7 +305,41 @@ private:
             .invalidate = invalidator(),
             .redirect_uris = settings_.oauth.redirect_uris,
             .bot = {bot.url, bot.bot_name, bot.bot_token, bot.bot_api_secret},
-            .registration_enabled = settings_.registration.enabled};
+            .registration_enabled = settings_.registration.enabled,
+            .referral_terms = referral_terms()};
+  }
+
+  referrals::store::terms referral_terms() const {
+    auto& r = settings_.referrals;
+    return {.is_enabled = r.enabled,
+            .percent = static_cast<int>(r.percent),
+            .currency = r.currency,
+            .minimum = static_cast<std::int64_t>(r.minimum),
+            .referred_bonus = static_cast<std::int64_t>(r.referred_bonus),
+            .referrer_bonus = static_cast<std::int64_t>(r.referrer_bonus),
+            .hold = std::chrono::ceil<std::chrono::seconds>(r.hold)};
+  }
+
+  std::string share_url() const {
+    auto& own = settings_.referrals.share_url;
+    return own.empty() ? own_url(settings_) + "/r" : without_slash(own);
+  }
+
+  subscriptions::subscriptions_dependencies subscription_dependencies() const {
+    using namespace std::chrono;
+    auto& s = settings_;
+    return {.panel = handle<panel::panel_actor>("panel"),
+            .usage_is_good_for = ceil<seconds>(s.panel.cache),
+            .grace = ceil<seconds>(s.subscriptions.grace),
+            .look_every = s.subscriptions.jobs,
+            .trial = {.duration_days = static_cast<int>(ceil<days>(s.trial.duration).count()),
+                      .traffic_limit_bytes = static_cast<std::int64_t>(s.trial.traffic_gb) << 30,
+                      .max_devices = static_cast<int>(s.trial.devices)}};
+  }
+
+  void show_degraded(const std::string& name, bool is_degraded) const {
+    for (auto& each : tree_.board().all())
+      if (each->name == name) each->degraded = is_degraded;
   }
 
   payments::payments_dependencies payment_dependencies() const {
@@ -299,7 +348,7 @@ private:
     payments::payments_dependencies with{
         .outbox = handle<outbox::outbox_actor>("outbox"),
         .poll_every = settings_.payments.poll,
-        .on_circuit = [this](auto& provider, bool is_open) { tree_.board().find(provider)->circuit_open = is_open; }};
+        .on_circuit = [this](auto& provider, bool is_open) { show_degraded(provider, is_open); }};
     for (auto& each : payment_provider::registered()) {
       auto methods = each.methods(settings_);
       if (methods.empty()) continue;
@@ -379,8 +428,12 @@ private:
                       handle<subscriptions::subscriptions_actor>("subscriptions"),
                       handle<payments::payments_actor>("payments"),
                       handle<monitoring::monitoring_actor>("monitoring"),
+                      handle<provisioning::provisioning_actor>("provisioning"),
                       handle<audit::audit_actor>("audit"),
-                      handle<two_factor::two_factor_actor>("two_factor")};
+                      handle<two_factor::two_factor_actor>("two_factor"),
+                      handle<wallet::wallet_actor>("wallet"),
+                      handle<referrals::referrals_actor>("referrals"),
+                      handle<promotions::promotions_actor>("promotions")};
     http::system::add_health(
         routes_, {web_, tree_.board(), handle<database_actor>("database"), handle<outbox::outbox_actor>("outbox")});
     add_families(routes_, who);
@@ -549,6 +602,8 @@ int doctor(const config::settings& settings, const std::string& what) {
   look_at("accounts", persistence::audit_accounts, "a super_admin can sign in, and every account has a way in");
   look_at("ledger", persistence::audit_ledger,
           "balances equal entries, entries sum to zero, every paid payment is booked once");
+  look_at("subscriptions", persistence::audit_subscriptions,
+          "every paid payment has brought its days once, and they end when the subscription does");
   return is_well ? 0 : 1;
 }
 
@@ -584,9 +639,9 @@ int run(int argc, char** argv) {
   auto* check_command = add("check-config", "Check the settings, name every problem");
   auto* reference_command = add("config-reference", "Print every setting as Markdown", false);
   auto* openapi_command = add("openapi", "Print the OpenAPI document");
-  auto* doctor_command = add("doctor", "Check the database, the accounts and the ledger");
-  doctor_command->add_option("what", checkup, "all, database, accounts or ledger")
-      ->check(CLI::IsMember({"all", "database", "accounts", "ledger"}));
+  auto* doctor_command = add("doctor", "Check the database, the accounts, the ledger and the subscriptions");
+  doctor_command->add_option("what", checkup, "all, database, accounts, ledger or subscriptions")
+      ->check(CLI::IsMember({"all", "database", "accounts", "ledger", "subscriptions"}));
   auto* version_command = add("version", "Print the version", false);
   try {
     app.parse(argc, argv);

@@ -162,8 +162,8 @@ constexpr std::array table{
     declaration{"audit.keep", [](settings& s) -> member { return &s.audit.keep; }, between(30 * 24h, 3650 * 24h),
                 "How long the trail of sensitive acts is kept."},
 
-    declaration{"trial.duration", [](settings& s) -> member { return &s.trial.duration; }, between(1h, 365 * 24h),
-                "How long a trial lasts."},
+    declaration{"trial.duration", [](settings& s) -> member { return &s.trial.duration; }, between(24h, 365 * 24h),
+                "How long a trial lasts; a day that has begun is whole."},
     declaration{"trial.traffic_gb", [](settings& s) -> member { return &s.trial.traffic_gb; },
                 between(1, 1'000'000, "GiB"), "The traffic of a trial."},
     declaration{"trial.devices", [](settings& s) -> member { return &s.trial.devices; }, between(1, 100),
@@ -334,7 +334,8 @@ constexpr std::array table{
                 "Whether new accounts are counted for whoever invited them."},
     declaration{"referrals.percent", [](settings& s) -> member { return &s.referrals.percent; },
                 between(0, 100, "percent"),
-                "The share of a payment of an invited account that goes to whoever invited it."},
+                "The share of a payment of an invited account that goes to whoever invited it. Whatever is promised by "
+                "these settings is kept with the invited account: a change counts for those who join later."},
     declaration{"referrals.currency", [](settings& s) -> member { return &s.referrals.currency; },
                 shaped("a currency such as USD", is_currency),
                 "The currency of the amounts below; a payment in another one brings the share alone."},

@@ -74,8 +74,8 @@ void require_answer(const http_result& result);
 
 bool is_success(const http_response& answer);
 
-/// Ends the operation by `ec::upstream`, named UPSTREAM_DOWN for a 5xx; `name` is what the system calls the error. A 429
-/// or 503 brings along when to come back (`Retry-After` in seconds, RFC 9110 section 10.2.3; at most an hour).
+/// Ends the operation by `ec::upstream`, named UPSTREAM_DOWN for a 5xx; `name` is what the system calls the error. A
+/// 429 or 503 brings along when to come back (`Retry-After` in seconds, RFC 9110 section 10.2.3; at most an hour).
 [[noreturn]] void fail_status(const http_response& answer, std::string_view name = {});
 
 /// The first field of that (lower-case) name, or nothing.

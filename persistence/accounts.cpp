@@ -268,6 +268,7 @@ void purge(transaction& tx, const account_id& id, const std::optional<std::strin
     tx.run(std::string{"DELETE FROM "} + table + " WHERE account = $1::uuid", id);
   for (auto* table : {"notifications", "live_events", "panel_users"})
     tx.run(std::string{"DELETE FROM "} + table + " WHERE account_id = $1::uuid", id);
+  tx.run("UPDATE referrals SET marks = '{}', may_bring_bonuses = false WHERE referred_id = $1::uuid", id);
   tx.run("UPDATE accounts SET login = $2, email = NULL, pending_email = NULL, password_hash = '', is_active = false, "
          "is_email_verified = false, display_name = NULL, bio = NULL, avatar_url = NULL, lock_reason = NULL, "
          "preferences = '{}', notification_preferences = '{}', purged_at = $3 WHERE id = $1::uuid",

@@ -123,4 +123,8 @@ std::vector<std::string> audit_ledger(const std::string& url) {
   return lines;
 }
 
+std::vector<std::string> audit_subscriptions(const std::string& url) {
+  return run_alone(url, [](transaction& tx) { return subscriptions::store::audit(tx); });
+}
+
 } // namespace backstay::persistence

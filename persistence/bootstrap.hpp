@@ -29,4 +29,7 @@ std::vector<std::string> audit_accounts(const std::string& url);
 /// What `backstay doctor ledger` found: one line per discrepancy, none when the books are right.
 std::vector<std::string> audit_ledger(const std::string& url);
 
+/// What `backstay doctor subscriptions` found: one line per entitlement that does not match its payments.
+std::vector<std::string> audit_subscriptions(const std::string& url);
+
 } // namespace backstay::persistence

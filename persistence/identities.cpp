@@ -104,6 +104,10 @@ std::pair<account_id, bool> settle(transaction& tx, const arrival& who, timestam
   auto joined = find_by_email(tx, who);
   auto id = joined ? *joined : create_account(tx, who, now).id;
   link(tx, id, who.provider, who.person, who.origin, now);
+  if (!joined && who.referral_code) {
+    auto device_id = who.device ? std::optional{who.device->device_id} : std::nullopt;
+    referrals::store::join(tx, who.referral_terms, {id, device_id, who.origin}, *who.referral_code, now);
+  }
   return {id, !joined};
 }
 

@@ -9,8 +9,9 @@ namespace {
 
 /// What `read` expects of a row.
 const std::string columns =
-    "id, account_id, claim_id, purpose, plan_id, plan_name, duration_days, traffic_limit_bytes, max_devices, amount, "
-    "currency, fee, provider, method, saves_method, saved_method, external_id, url, expires_at, state, is_fulfilled, "
+    "id, account_id, claim_id, purpose, plan_id, plan_name, duration_days, traffic_limit_bytes, max_devices, "
+    "traffic_reset, amount, currency, fee, provider, method, saves_method, saved_method, external_id, url, expires_at, "
+    "state, is_fulfilled, "
     "review, paid_amount, paid_currency, refunded, refund_at, created_at, tried_at, settled_at, due_at, looks";
 
 std::optional<money> read_paid(const pqxx::row& row) {
@@ -29,6 +30,7 @@ record read(const pqxx::row& row) {
   what.duration_days = sql::get<std::optional<int>>(row["duration_days"]).value_or(0);
   what.traffic_limit_bytes = sql::get<std::optional<std::int64_t>>(row["traffic_limit_bytes"]);
   what.max_devices = sql::get<std::optional<int>>(row["max_devices"]);
+  what.traffic_reset = sql::get<subscriptions::traffic_reset>(row["traffic_reset"]);
   what.price = {sql::get<std::int64_t>(row["amount"]), sql::get<std::string>(row["currency"])};
   what.fee = sql::get<std::int64_t>(row["fee"]);
   what.provider = sql::get<std::string>(row["provider"]);
@@ -74,15 +76,16 @@ bool insert(transaction& tx, const record& what) {
     auto rows = tx.run(
         "INSERT INTO payments (id, account_id, claim_id, purpose, plan_id, plan_name, duration_days, "
         "traffic_limit_bytes, max_devices, amount, currency, fee, provider, method, saves_method, saved_method, "
-        "external_id, url, expires_at, state, review, paid_amount, paid_currency, created_at, tried_at, due_at) "
+        "external_id, url, expires_at, state, review, paid_amount, paid_currency, created_at, tried_at, due_at, "
+        "traffic_reset) "
         "VALUES ($1::uuid, $2::uuid, $3::uuid, $4, $5::uuid, $6, $7::int, $8::bigint, $9::int, $10::bigint, $11, "
         "$12::bigint, $13, $14, $15::boolean, $16::uuid, $17, $18, $19::timestamptz, $20, $21, $22::bigint, $23, "
-        "$24::timestamptz, $25::timestamptz, $26::timestamptz) ON CONFLICT DO NOTHING",
+        "$24::timestamptz, $25::timestamptz, $26::timestamptz, $27) ON CONFLICT DO NOTHING",
         what.id, what.account, what.claim, what.purpose, what.plan, unless_empty(what.plan_name),
         what.plan ? std::optional{what.duration_days} : std::nullopt, what.traffic_limit_bytes, what.max_devices,
         what.price.minor, what.price.currency, what.fee, what.provider, what.method, what.saves_method,
         what.saved_method, unless_empty(what.external_id), what.payment_url, what.expires_at, what.state, what.review,
-        minor_of(what.paid), currency_of(what.paid), what.created_at, what.tried_at, what.due_at);
+        minor_of(what.paid), currency_of(what.paid), what.created_at, what.tried_at, what.due_at, what.traffic_reset);
     return rows.affected_rows() == 1;
   } catch (const pqxx::foreign_key_violation&) {
     // The plan was read in this transaction; only the account may be missing.

@@ -272,7 +272,7 @@ constexpr auto checks = {
     R"(SELECT 'unknown_cause', format('transfer %s %s', cause_kind, cause_id), 'nobody books this kind'
        FROM ledger_transfers WHERE cause_kind <> ALL ($1::text[]) ORDER BY id)",
 
-    // A paid payment: provider → wallet, of its amount. A refunded one that was booked: the same, and the way back.
+    // A settled payment: provider → wallet, of its amount. Once it is refunded: the way back, too.
     R"(WITH expected AS (
          SELECT p.id, side.* FROM payments p
          LEFT JOIN ledger_transfers booked ON booked.cause_kind = 'payment' AND booked.cause_id = p.id::text
@@ -282,8 +282,7 @@ constexpr auto checks = {
            ('refund', 'wallet', p.account_id::text, p.currency, -p.amount),
            ('refund', 'provider', p.provider, p.currency, p.amount)
          ) AS side (cause, kind, owner, currency, amount)
-         WHERE CASE side.cause WHEN 'payment' THEN p.state = 'paid' OR booked.id IS NOT NULL
-                               ELSE p.state = 'refunded' AND booked.id IS NOT NULL END)
+         WHERE (p.settled_at IS NOT NULL OR booked.id IS NOT NULL) AND (side.cause = 'payment' OR p.state = 'refunded'))
        SELECT 'payment_not_booked', format('payment %s', x.id), format('no %s entry of %s %s in book %s %s', x.cause,
               x.amount, x.currency, x.kind, x.owner)
        FROM expected x WHERE NOT EXISTS (
@@ -307,10 +306,12 @@ constexpr auto checks = {
 
     // What was bought directly stands with its payment and falls with it.
     R"(SELECT 'purchase_differs', format('payment %s', p.id),
-              format('it is %s, and its purchase is %s', p.state, CASE WHEN undone.id IS NULL THEN 'booked' ELSE 'undone' END)
-       FROM payments p JOIN ledger_transfers t ON t.cause_kind = 'purchase' AND t.cause_id = p.id::text
-       LEFT JOIN ledger_transfers undone ON undone.cause_kind = 'reversal' AND undone.cause_id = t.cause_id
-       WHERE p.state <> CASE WHEN undone.id IS NULL THEN 'paid' ELSE 'refunded' END ORDER BY p.id)",
+              format('it is %s and %s, its purchase is %s', p.state, CASE WHEN p.is_fulfilled THEN 'fulfilled' ELSE 'not fulfilled' END,
+                     CASE WHEN t.id IS NULL THEN 'not booked' WHEN undone.id IS NULL THEN 'booked' ELSE 'undone' END)
+       FROM payments p LEFT JOIN ledger_transfers t ON t.cause_kind = 'purchase' AND t.cause_id = p.id::text
+       LEFT JOIN ledger_transfers undone ON undone.cause_kind = 'reversal' AND undone.cause_id = p.id::text
+       WHERE p.is_fulfilled <> (t.id IS NOT NULL)
+          OR (p.is_fulfilled AND p.state = 'refunded') <> (undone.id IS NOT NULL) ORDER BY p.id)",
 };
 
 } // namespace

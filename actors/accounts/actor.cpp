@@ -68,11 +68,18 @@ store::new_account new_account_of(const register_account& command, const std::st
           .display_name = command.display_name};
 }
 
+referrals::store::newcomer newcomer_of(const account_id& account, const register_account& command) {
+  auto device_id = command.device ? std::optional{command.device->device_id} : std::nullopt;
+  return {account, device_id, command.origin};
+}
+
 /// Account, code, mail and session stand together or not at all. Killed right after the commit, the answer is lost:
 /// the owner can sign in, or verify with the code in the mail; a repeat is told that the address is taken.
-registered create(transaction& tx, const terms& terms, const register_account& command,
-                  const std::string& password_hash, timestamp now) {
+registered create(transaction& tx, const terms& terms, const referrals::store::terms& referral_terms,
+                  const register_account& command, const std::string& password_hash, timestamp now) {
   registered result{.account = store::create(tx, new_account_of(command, password_hash), now)};
+  if (command.referral_code)
+    referrals::store::join(tx, referral_terms, newcomer_of(result.account.id, command), *command.referral_code, now);
   audit::store::record(tx,
                        {.action = "user.create",
                         .actor = result.account.id,
@@ -101,12 +108,14 @@ promise<registered> register_new(self_pointer self, const register_account& comm
   check(command, state.with.registration_enabled);
   auto answer = self->make_response_promise<registered>();
   auto terms = state.with.terms;
+  auto referral_terms = state.with.referral_terms;
   auto now = state.context.now();
   auto keep = [=](hashing::verdict& password) mutable {
     auto hash = std::move(password.hash);
     transact(
-        self, self->state.context.database, [=](transaction& tx) { return create(tx, *terms, command, hash, now); },
-        answer, [answer](registered& result) mutable { answer.deliver(std::move(result)); });
+        self, self->state.context.database,
+        [=](transaction& tx) { return create(tx, *terms, referral_terms, command, hash, now); }, answer,
+        [answer](registered& result) mutable { answer.deliver(std::move(result)); });
   };
   transact(
       self, state.context.database,

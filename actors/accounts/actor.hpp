@@ -4,6 +4,7 @@
 #include "actors/hashing/messages.hpp"
 #include "actors/imaging/messages.hpp"
 #include "actors/kernel/context.hpp"
+#include "actors/referrals/store.hpp"
 #include "actors/sessions/store.hpp"
 #include "actors/subscriptions/messages.hpp"
 
@@ -22,6 +23,7 @@ struct accounts_dependencies {
   std::function<void(const std::string& what)> invalidate = [](const std::string&) {};
   std::chrono::seconds purge_after{std::chrono::days{30}}; ///< from an account's deletion on
   imaging::imaging_actor imaging;                          ///< for avatars
+  referrals::store::terms referral_terms;                  ///< for those who were invited
 };
 
 /// The actor's note to itself: time to remove what is personal of accounts that were deleted long ago.

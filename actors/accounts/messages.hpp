@@ -55,6 +55,7 @@ struct register_account {
   accounts::confirmation confirmation = confirmation::code;
   strength password_strength = strength::common;
   std::optional<std::string> display_name;
+  std::optional<std::string> referral_code; ///< of whoever invited; one that does not count is ignored
   backstay::origin origin;
 };
 

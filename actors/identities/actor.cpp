@@ -157,7 +157,9 @@ promise<signed_in> handle(self_pointer self, const sign_in& m) {
   store::arrival arrival{.provider = m.provider,
                          .origin = m.origin,
                          .way = std::string{name_of(m.provider)},
-                         .may_register = self->state.with.registration_enabled};
+                         .may_register = self->state.with.registration_enabled,
+                         .referral_code = m.referral_code,
+                         .referral_terms = self->state.with.referral_terms};
   auto enter = [arrival, terms = self->state.with.terms](transaction& tx, const oauth::person& who, timestamp now) {
     auto whole = arrival;
     whole.person = who;
@@ -199,12 +201,15 @@ promise<unlinked> handle(self_pointer self, const unlink& m) {
 
 // ---- Telegram
 
-store::arrival arrival_of(self_pointer self, oauth::person who, std::string way, const origin& from) {
+store::arrival arrival_of(self_pointer self, oauth::person who, std::string way, const origin& from,
+                          const std::optional<std::string>& referral_code) {
   return {.provider = provider::telegram,
           .person = std::move(who),
           .origin = from,
           .way = std::move(way),
-          .may_register = self->state.with.registration_enabled};
+          .may_register = self->state.with.registration_enabled,
+          .referral_code = referral_code,
+          .referral_terms = self->state.with.referral_terms};
 }
 
 promise<linked> handle(self_pointer self, const link_telegram& m) {
@@ -241,7 +246,7 @@ promise<signed_in> handle(self_pointer self, const sign_in_by_widget& m) {
     fail(ec::refused, "The Telegram data is not signed for this service.", "INVALID_TELEGRAM_AUTH");
   if (found == verdict::stale) fail_used_widget();
   auto answer = self->make_response_promise<signed_in>();
-  auto arrival = arrival_of(self, telegram::person_of(m.widget), "telegram_widget", m.origin);
+  auto arrival = arrival_of(self, telegram::person_of(m.widget), "telegram_widget", m.origin, m.referral_code);
   arrival.device = m.device;
   transact(
       self, self->state.context.database,
@@ -260,7 +265,7 @@ promise<signed_in> handle(self_pointer self, const sign_in_by_mini_app& m) {
   auto answer = self->make_response_promise<signed_in>();
   transact(
       self, self->state.context.database,
-      [arrival = arrival_of(self, telegram::person_of(m.user), "telegram_mini_app", m.origin),
+      [arrival = arrival_of(self, telegram::person_of(m.user), "telegram_mini_app", m.origin, m.referral_code),
        terms = self->state.with.terms, now](transaction& tx) { return store::sign_in(tx, *terms, arrival, now); },
       answer, deliver_session(self, answer));
   return answer;

@@ -2,6 +2,7 @@
 
 #include "actors/identities/messages.hpp"
 #include "actors/kernel/context.hpp"
+#include "actors/referrals/store.hpp"
 #include "actors/sessions/store.hpp"
 #include "integrations/oauth/messages.hpp"
 
@@ -28,6 +29,7 @@ struct identities_dependencies {
   std::vector<std::string> redirect_uris;
   telegram_bot bot;
   bool registration_enabled = true;
+  referrals::store::terms referral_terms; ///< for those who were invited
 };
 
 /// Loses with a crash: conversations with providers. Whoever was in one begins anew.

@@ -52,6 +52,7 @@ struct sign_in {
   identities::provider provider{};
   secret code, state;
   std::string redirect_uri;
+  std::optional<std::string> referral_code; ///< of whoever invited; counts for a new account
   backstay::origin origin;
 };
 
@@ -107,6 +108,7 @@ struct sign_in_by_widget {
   std::string auth_data;     ///< base64 of JSON, as the app got it
   identities::widget widget; ///< what it says
   std::optional<sessions::device> device;
+  std::optional<std::string> referral_code; ///< of whoever invited; counts for a new account
   backstay::origin origin;
 };
 
@@ -124,6 +126,7 @@ struct sign_in_by_mini_app {
   std::string init_data;                     ///< as the page got it
   std::map<std::string, std::string> fields; ///< what it says, decoded
   telegram_user user;                        ///< what its field `user` says
+  std::optional<std::string> referral_code;  ///< of whoever invited; counts for a new account
   backstay::origin origin;
 };
 

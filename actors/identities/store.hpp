@@ -2,6 +2,7 @@
 
 #include "actors/identities/messages.hpp"
 #include "actors/kernel/database.hpp"
+#include "actors/referrals/store.hpp"
 #include "actors/sessions/store.hpp"
 #include "integrations/oauth/messages.hpp"
 
@@ -54,6 +55,8 @@ struct arrival {
   backstay::origin origin;
   std::string way; ///< for the audit trail
   bool may_register = true;
+  std::optional<std::string> referral_code; ///< of whoever invited; counts for a new account
+  referrals::store::terms referral_terms;
 };
 
 /// Finds, joins or creates the account, and signs in. Errors as `identities::sign_in` says.

@@ -5,7 +5,7 @@
 namespace backstay {
 
 int decimals(std::string_view currency) {
-  for (auto whole : {"JPY", "KRW", "VND", "CLP", "ISK", "XAF", "XOF", "XPF", "PYG", "UGX"})
+  for (auto whole : {"JPY", "KRW", "VND", "CLP", "ISK", "XAF", "XOF", "XPF", "PYG", "UGX", "XTR"})
     if (currency == whole) return 0;
   for (auto thousandths : {"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
     if (currency == thousandths) return 3;

@@ -109,24 +109,6 @@ auto answer_when_known(self_pointer self, Read read) {
   return promise;
 }
 
-/// A hint that is lost with us costs nothing but time: the poll and the cache's age catch up.
-void follow(self_pointer self, const panel::webhook_hint& hint) {
-  if (hint.about == panel::hint::node_changed) hurry(self);
-  if (hint.about != panel::hint::user_changed) return;
-  self->request(self->state.others.subscriptions, patience, subscriptions::forget_usage{hint.username})
-      .then([](done&) {}, [](const caf::error&) { /* being restarted: it remembers nothing anyway */ });
-}
-
-auto receive(self_pointer self, const receive_panel_webhook& m) {
-  auto promise = self->make_response_promise<done>();
-  ask(self, self->state.others.panel, patience, panel::read_webhook{m.body, m.headers}, promise,
-      [self, promise](panel::webhook_hint& hint) mutable {
-        follow(self, hint);
-        promise.deliver(done{});
-      });
-  return promise;
-}
-
 } // namespace
 
 monitoring_loop::behavior_type monitoring_behavior(self_pointer self, domain_context context,
@@ -147,7 +129,6 @@ monitoring_loop::behavior_type monitoring_behavior(self_pointer self, domain_con
         hurry(self);
         return done{};
       }),
-      on([self](const receive_panel_webhook& m) { return receive(self, m); }),
       [self](const poll& again) {
         self->delayed_send(self, self->state.options.poll, again);
         look(self);

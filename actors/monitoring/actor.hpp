@@ -4,7 +4,6 @@
 #include "actors/live/messages.hpp"
 #include "actors/monitoring/messages.hpp"
 #include "actors/monitoring/rules.hpp"
-#include "actors/subscriptions/messages.hpp"
 #include "integrations/panel/messages.hpp"
 
 #include <caf/all.hpp>
@@ -18,7 +17,6 @@ namespace backstay::monitoring {
 struct monitoring_dependencies {
   panel::panel_actor panel;
   live::hub_actor hub;
-  subscriptions::subscriptions_actor subscriptions;
 };
 
 struct monitoring_options {

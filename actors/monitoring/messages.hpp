@@ -9,7 +9,7 @@
 
 #include <vector>
 
-/// The state of the VPN nodes: polled from the panel, hurried by its webhooks, told to the hub when it changes.
+/// The state of the VPN nodes: polled from the panel, hurried by hints, told to the hub when it changes.
 namespace backstay::monitoring {
 
 template <class T>
@@ -44,14 +44,6 @@ struct look_again {
   using reply = done;
 };
 
-/// A call of the panel. Errors: `unauthenticated`, `malformed`.
-struct receive_panel_webhook {
-  using reply = done;
-  std::string body;
-  std::vector<std::pair<std::string, std::string>> headers;
-};
-
-using monitoring_actor =
-    caf::typed_actor<answers<list_servers>, answers<get_server>, answers<look_again>, answers<receive_panel_webhook>>;
+using monitoring_actor = caf::typed_actor<answers<list_servers>, answers<get_server>, answers<look_again>>;
 
 } // namespace backstay::monitoring

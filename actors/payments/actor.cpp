@@ -81,14 +81,15 @@ struct noting {
   }
 };
 
-/// `ask` by way of the provider's circuit.
+/// `ask` by way of the provider's circuit. Throws nothing: there is a promise already.
 template <class Message, class Promise, class Then>
 void ask_provider(self_pointer self, const std::string& name, std::chrono::milliseconds patience, Message message,
                   Promise promise, Then then) {
-  auto& provider = provider_named(self, name, ec::unavailable);
+  auto provider = self->state.deps.providers.find(name);
+  if (provider == self->state.deps.providers.end()) return promise.deliver(to_error({.code = ec::unavailable})), void();
   if (!circuit_of(self, name).begin(self->state.context.now()))
     return promise.deliver(to_error(left_alone(self, name))), void();
-  ask(self, provider, patience, std::move(message), noting<Promise>{self, name, promise},
+  ask(self, provider->second, patience, std::move(message), noting<Promise>{self, name, promise},
       [self, name, promise, then = std::move(then)](typename Message::reply& reply) mutable {
         note(self, name, [](breaker& circuit) { circuit.succeed(); });
         try {
@@ -247,13 +248,20 @@ store::record look_up(transaction& tx, const get_payment& request) {
 
 using shows_row = instead<payment>;
 
+/// The first of what is found is about the row; a second payment of it comes behind.
 void check_at_provider(self_pointer self, const store::record& row, shows_row as_it_is) {
   ask_provider(self, row.provider, check_patience, list_charges{{row.external_id}}, as_it_is,
                [self, row, as_it_is](charge_list& found) mutable {
                  if (found.items.empty()) return as_it_is.deliver({});
-                 apply_seen(self, row.provider, found.items.front(), as_it_is, [row, as_it_is](auto& result) mutable {
-                   as_it_is.promise.deliver(payment{result ? result->after : row});
-                 });
+                 auto apply_others = [self, row, seen = found.items] {
+                   for (auto other = seen.begin() + 1; other != seen.end(); ++other)
+                     apply_seen(self, row.provider, *other, log_failure{"could not apply a charge"}, [](auto&) {});
+                 };
+                 apply_seen(self, row.provider, found.items.front(), as_it_is,
+                            [row, as_it_is, apply_others](auto& result) mutable {
+                              as_it_is.promise.deliver(payment{result ? result->after : row});
+                              apply_others();
+                            });
                });
 }
 

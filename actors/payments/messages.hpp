@@ -103,14 +103,15 @@ struct create_top_up {
   std::optional<claim_id> claim;
 };
 
-/// Buys a plan by a saved method, without the buyer. The answer may be paid already. Errors as above; `not_found` also
-/// for another's method.
+/// Buys days of a plan by a saved method, without the buyer: what they cost is the asker's to say. The answer may be
+/// paid already. Errors as above; `not_found` also for another's method.
 struct charge_saved {
   using reply = payment;
   account_id account;
   saved_method_id method;
   std::string plan; ///< id or name
-  std::string currency;
+  int days = 0;     ///< > 0
+  money price;
   std::optional<claim_id> claim; ///< a repeat with the same claim charges once
 };
 

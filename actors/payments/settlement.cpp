@@ -5,6 +5,7 @@
 #include "actors/kernel/error.hpp"
 #include "actors/notifications/store.hpp"
 #include "actors/payments/wording.hpp"
+#include "actors/referrals/store.hpp"
 #include "actors/subscriptions/store.hpp"
 #include "actors/wallet/store.hpp"
 
@@ -18,7 +19,6 @@ using payment_provider::charge;
 using payment_provider::charge_state;
 using payment_provider::create_charge;
 using subscriptions::plan;
-using wallet::cause;
 using wallet::cause_kind;
 
 // ---- What is asked of a buyer
@@ -60,6 +60,7 @@ void set_plan(store::record& row, const plan& what) {
   row.duration_days = what.duration_days;
   row.traffic_limit_bytes = what.traffic_limit_bytes;
   row.max_devices = what.max_devices;
+  row.traffic_reset = what.traffic_reset;
 }
 
 void set_consent(store::record& row, bool saves_method, const payment_provider::method& method) {
@@ -93,10 +94,9 @@ store::record draft(transaction&, const terms& by, const create_top_up& request,
 store::record draft(transaction& tx, const terms& by, const charge_saved& request, timestamp now) {
   auto saved = store::find_method(tx, by.keys, request.account, request.method);
   if (!saved) fail(ec::not_found, "Payment method not found", "PAYMENT_METHOD_NOT_FOUND");
-  auto plan = plan_named(tx, request.plan);
-  auto row = draft(find_method(by.methods, saved->first.method), request.account, price_in(plan, request.currency),
-                   "plan_id", now);
-  set_plan(row, plan);
+  auto row = draft(find_method(by.methods, saved->first.method), request.account, request.price, "price", now);
+  set_plan(row, plan_named(tx, request.plan));
+  row.duration_days = request.days;
   row.saved_method = request.method;
   return row;
 }
@@ -169,12 +169,14 @@ plan bought_plan(const store::record& row) {
           .prices = {row.price},
           .duration_days = row.duration_days,
           .traffic_limit_bytes = row.traffic_limit_bytes,
-          .max_devices = row.max_devices};
+          .max_devices = row.max_devices,
+          .traffic_reset = row.traffic_reset};
 }
 
 /// The payment's money, and what the provider got on top for us, from the provider's book. A row that is not paid and
 /// whose money is booked contradicts the one transaction of both: nothing is guessed, the ledger's doctor shows it.
 void book(transaction& tx, const store::record& row, timestamp now) {
+  referrals::store::reward(tx, *row.account, row.id, row.price, now); // locks its rows before the books
   auto id = to_string(row.id);
   auto till = wallet::provider(row.provider);
   if (!wallet::store::credit(tx, *row.account, till, row.price, {cause_kind::payment, id}, now))
@@ -223,6 +225,7 @@ void settle(transaction& tx, const terms& by, store::record& row, const charge& 
 /// The same backwards. What the account has spent meanwhile, it owes.
 void reverse(transaction& tx, store::record& row, timestamp now) {
   store::lock_buyer(tx, *row.account);
+  referrals::store::reverse(tx, row.id, now);
   auto id = to_string(row.id);
   auto till = wallet::provider(row.provider);
   if (row.is_fulfilled) {

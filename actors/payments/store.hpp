@@ -3,6 +3,7 @@
 #include "actors/kernel/database.hpp"
 #include "actors/kernel/keyring.hpp"
 #include "actors/payments/messages.hpp"
+#include "actors/subscriptions/messages.hpp"
 
 #include <chrono>
 #include <optional>
@@ -18,6 +19,7 @@ struct record : payment {
   int duration_days = 0;
   std::optional<std::int64_t> traffic_limit_bytes; ///< none: unlimited
   std::optional<int> max_devices;
+  subscriptions::traffic_reset traffic_reset = subscriptions::traffic_reset::never;
 
   std::optional<claim_id> claim;
   timestamp tried_at;                          ///< when the provider was last told to create the charge

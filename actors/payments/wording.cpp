@@ -11,8 +11,8 @@ std::string text_of(const money& amount) { return to_decimal(amount) + " " + amo
 /// Why money that was meant for a plan is in the wallet: a debt was paid from it first, or another amount came.
 std::string kept(const store::record& what, bool in_russian) {
   auto amount = text_of(what.price);
-  return in_russian ? amount + " на балансе. Чтобы купить «" + what.plan_name + "», этого не хватило"
-                    : amount + " went to your balance: it was not enough for " + what.plan_name;
+  return in_russian ? amount + " на балансе: купить «" + what.plan_name + "» не удалось"
+                    : amount + " went to your balance instead of buying " + what.plan_name;
 }
 
 } // namespace

@@ -112,7 +112,7 @@ promise<signed_in> handle(self_pointer self, const refresh& command) {
   auto answer = self->make_response_promise<signed_in>();
   transact(
       self, self->state.context.database,
-      [=, terms = self->state.with.terms, command, now = self->state.context.now()](transaction& tx) {
+      [=, terms = self->state.with.terms, now = self->state.context.now()](transaction& tx) {
         return token ? store::refresh(tx, *terms, *token, command, now) : store::prolong(tx, *terms, *session, now);
       },
       answer,

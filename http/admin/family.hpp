@@ -9,8 +9,11 @@ namespace backstay::http::admin {
 inline constexpr dialect family{"admin"};
 
 void add_accounts(router& to, const domains& who);
+void add_promo_codes(router& to, const domains& who);
 void add_audit(router& to, const domains& who);
+void add_wallet(router& to, const domains& who);
 void add_payments(router& to, const domains& who);
+void add_plans(router& to, const domains& who);
 
 /// Every endpoint of the family.
 void add_all(router& to, const domains& who);

@@ -159,6 +159,10 @@ template <class Message, class T>
 constexpr auto from_json_or_default(const char* name, T Message::*member, rule limits = {}, const char* doc = "") {
   return part::body_member<Message, T, rule>{name, member, limits, doc, true};
 }
+template <class Message, class T, class... Fields>
+constexpr auto from_json_or_default(const char* name, T Message::*member, shape<Fields...> form, const char* doc = "") {
+  return part::body_member<Message, T, shape<Fields...>>{name, member, form, doc, true};
+}
 /// An `upload`, or only its bytes; an `std::optional` may be missing. `limit` in bytes.
 template <class Message, class T>
 requires std::same_as<T, upload> || std::same_as<T, std::string> || std::same_as<T, std::optional<std::string>>

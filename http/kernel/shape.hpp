@@ -57,6 +57,7 @@ struct rule {
   const char* pattern = nullptr;               ///< JSON Schema `pattern`
   const char* example = nullptr;               ///< shown in the document; a JSON literal
   bool takes_integers = false;                 ///< for text: some clients send the digits as a JSON number
+  bool takes_numbers = false;                  ///< the same for decimals; the number's shortest text is read
 
   constexpr rule like(const char* json_literal) const {
     auto copy = *this;
@@ -66,6 +67,11 @@ struct rule {
   constexpr rule or_integer() const {
     auto copy = *this;
     copy.takes_integers = true;
+    return copy;
+  }
+  constexpr rule or_number() const {
+    auto copy = or_integer();
+    copy.takes_numbers = true;
     return copy;
   }
 };
@@ -198,6 +204,18 @@ constexpr auto list_of(Get items, shape<Fields...> item) {
   return bare_list<Get, Fields...>{items, item};
 }
 
+/// A reply that has one of two forms: `first` where `takes_first(reply)`.
+template <class Choose, class First, class Second>
+struct chosen_form {
+  Choose takes_first;
+  First first;
+  Second second;
+};
+template <class Choose, class First, class Second>
+constexpr auto either(Choose takes_first, First first, Second second) {
+  return chosen_form<Choose, First, Second>{takes_first, first, second};
+}
+
 // ---- writing ---------------------------------------------------------------------------------------------------
 
 template <class T, class... Fields>
@@ -279,6 +297,12 @@ std::string to_json_text(const T& value, const bare_list<Get, Fields...>& form, 
   std::string out;
   write_value(out, std::invoke(form.items, value), form.item, with);
   return out;
+}
+
+template <class T, class Choose, class First, class Second>
+std::string to_json_text(const T& value, const chosen_form<Choose, First, Second>& form, const rendering& with) {
+  return std::invoke(form.takes_first, value) ? to_json_text(value, form.first, with)
+                                              : to_json_text(value, form.second, with);
 }
 
 // ---- reading ---------------------------------------------------------------------------------------------------
@@ -390,7 +414,8 @@ void read_json(const json& from, T& target, const Detail& detail, complaints bad
     if (!std::in_range<T>(value)) return bad.add("Input is out of range", "less_than_equal");
     if (check_number(value, detail, bad)) target = static_cast<T>(value);
   } else {
-    if (detail.takes_integers && from.is_number_integer()) return read_text(from.dump(), target, detail, bad);
+    bool is_text_too = from.is_number_integer() ? detail.takes_integers : from.is_number() && detail.takes_numbers;
+    if (is_text_too) return read_text(from.dump(), target, detail, bad);
     if (!from.is_string()) return bad.add("Input should be a valid string", "string_type");
     read_text(from.template get_ref<const std::string&>(), target, detail, bad);
   }
@@ -478,6 +503,10 @@ template <class Owner, class Get, class... Fields>
 json schema_of(const bare_list<Get, Fields...>& form) {
   using items = std::remove_cvref_t<std::invoke_result_t<Get, const Owner&>>;
   return schema_of_value<items>(form.item);
+}
+template <class Owner, class Choose, class First, class Second>
+json schema_of(const chosen_form<Choose, First, Second>& form) {
+  return {{"oneOf", json::array({schema_of<Owner>(form.first), schema_of<Owner>(form.second)})}};
 }
 
 } // namespace backstay::http

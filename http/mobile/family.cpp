@@ -13,9 +13,13 @@ void add_all(router& to, const domains& who) {
   add_two_factor(to, who);
   add_biometric(to, who);
   add_plans_and_subscriptions(to, who);
+  add_trial(to, who);
   add_payments(to, who);
   add_billing(to, who);
+  add_referrals(to, who);
   add_servers(to, who);
+  add_templates(to, who);
+  add_usage(to, who);
 }
 
 std::vector<std::string> socket_paths() {

@@ -19,9 +19,13 @@ void add_account(router& to, const domains& who);
 void add_two_factor(router& to, const domains& who);
 void add_biometric(router& to, const domains& who);
 void add_plans_and_subscriptions(router& to, const domains& who);
+void add_trial(router& to, const domains& who);
 void add_payments(router& to, const domains& who);
 void add_billing(router& to, const domains& who);
+void add_referrals(router& to, const domains& who);
 void add_servers(router& to, const domains& who);
+void add_templates(router& to, const domains& who);
+void add_usage(router& to, const domains& who);
 
 /// Every endpoint of the family.
 void add_all(router& to, const domains& who);

@@ -70,14 +70,14 @@ constexpr std::tuple endpoints{
                                   "Where the browser comes back to; one of the setting `oauth.redirect_uris`"),
                        refined_by(require_redirect_uri)),
 
-    post<sign_in>("/api/v1/oauth/{provider}/login/callback", allow::anyone, bucket::login,
-                  "Sign in with what the browser brought back", answers(200, session),
-                  decorated_by(set_session_cookies), fails(400, "Telegram signs in by other ways"),
-                  fails(401, not_taken),
-                  fails(409, "Somebody has this e-mail address, and it is not verified on both sides"),
-                  fails(502, provider_down), from_path("provider", &sign_in::provider),
-                  from_json("code", &sign_in::code, code), from_json("state", &sign_in::state, state),
-                  from_json("redirect_uri", &sign_in::redirect_uri, uri), from_origin(&sign_in::origin)),
+    post<sign_in>(
+        "/api/v1/oauth/{provider}/login/callback", allow::anyone, bucket::login,
+        "Sign in with what the browser brought back", answers(200, session), decorated_by(set_session_cookies),
+        fails(400, "Telegram signs in by other ways"), fails(401, not_taken),
+        fails(409, "Somebody has this e-mail address, and it is not verified on both sides"), fails(502, provider_down),
+        from_path("provider", &sign_in::provider), from_json("code", &sign_in::code, code),
+        from_json("state", &sign_in::state, state), from_json("redirect_uri", &sign_in::redirect_uri, uri),
+        from_json("referral_code", &sign_in::referral_code, referral_code, invited), from_origin(&sign_in::origin)),
 
     get<begin_link>("/api/v1/oauth/telegram/authorize", allow::signed_in, bucket::general, "Begin to link Telegram",
                     answers(200, link_authorization), fails(404, no_client),

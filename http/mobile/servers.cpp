@@ -55,16 +55,20 @@ constexpr std::tuple endpoints{
     get<monitoring::get_server>("/api/v1/servers/{id}/status", permission::server_read, bucket::general,
                                 "How one VPN server is", answers(200, server_status), fails(404, "No such server"),
                                 from_path("id", &monitoring::get_server::id)),
+};
 
-    post<monitoring::receive_panel_webhook>("/api/v1/webhooks/remnawave", allow::anyone, bucket::none,
-                                            "The panel tells of a change", answers(200, received),
-                                            fails(401, "The signature is wrong"), body_up_to(1'048'576),
-                                            from_raw_body(&monitoring::receive_panel_webhook::body),
-                                            from_headers(&monitoring::receive_panel_webhook::headers)),
+constexpr std::tuple webhooks{
+    post<provisioning::receive_webhook>(
+        "/api/v1/webhooks/remnawave", allow::anyone, bucket::none, "The panel tells of a change",
+        answers(200, received), fails(401, "The signature is wrong, or its time is too far off"), body_up_to(1'048'576),
+        from_raw_body(&provisioning::receive_webhook::body), from_headers(&provisioning::receive_webhook::headers)),
 };
 
 } // namespace
 
-void add_servers(router& to, const domains& who) { add_endpoints(to, family, "Servers", who.monitoring, endpoints); }
+void add_servers(router& to, const domains& who) {
+  add_endpoints(to, family, "Servers", who.monitoring, endpoints);
+  add_endpoints(to, family, "Webhooks", who.provisioning, webhooks);
+}
 
 } // namespace backstay::http::mobile

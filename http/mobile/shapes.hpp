@@ -41,6 +41,10 @@ inline constexpr shape account{
     field("last_login_at", &sessions::account::last_login_at),
 };
 
+/// What a sign-up may bring along.
+inline constexpr rule referral_code = length(0, 32);
+inline constexpr auto invited = "Of whoever invited this new account; one that nobody has is ignored";
+
 /// The phone that signs in.
 inline constexpr shape device{
     field("device_id", &sessions::device::device_id, length(36, 36), "UUID v4 made by the app"),

@@ -104,8 +104,9 @@ constexpr std::tuple registration_endpoints{
         from_json("password", &register_account::password, length(1, 128)),
         from_json_or_default("locale", &register_account::locale, length(1, 10)),
         from_json("tos_accepted", &register_account::tos_accepted),
-        from_json("device", &register_account::device, device), refined_by(choose_welcome),
-        decorated_by(set_cookies_of_new), from_origin(&register_account::origin)),
+        from_json("device", &register_account::device, device),
+        from_json("referral_code", &register_account::referral_code, referral_code, invited),
+        refined_by(choose_welcome), decorated_by(set_cookies_of_new), from_origin(&register_account::origin)),
 
     post<register_account>(
         "/api/v1/mobile/auth/register", allow::anyone, bucket::mail, "Create an account from a phone",
@@ -113,6 +114,7 @@ constexpr std::tuple registration_endpoints{
         from_json("email", &register_account::email, length(3, 254)),
         from_json("password", &register_account::password, length(1, 128)),
         from_json("device", &register_account::device, device),
+        from_json("referral_code", &register_account::referral_code, referral_code, invited),
         set(&register_account::welcome, accounts::welcome::sign_in_at_once),
         set(&register_account::password_strength, accounts::strength::strong), refined_by(+[](register_account& m) {
           if (!m.email) fail_field("email", "Field required", "missing");

@@ -1,5 +1,6 @@
 #include "http/kernel/endpoint.hpp"
 #include "http/mobile/family.hpp"
+#include "http/mobile/subscription_shape.hpp"
 
 #include <algorithm>
 
@@ -9,7 +10,6 @@ namespace {
 
 using subscriptions::plan;
 using subscriptions::status;
-using subscriptions::subscription_view;
 
 std::optional<std::int64_t> gigabytes(const plan& p) {
   return p.traffic_limit_bytes ? std::optional{*p.traffic_limit_bytes / (std::int64_t{1} << 30)} : std::nullopt;
@@ -54,31 +54,16 @@ constexpr shape plan_shape{
     field("isActive", &plan::is_active),
 };
 
-/// Shown only while there is a subscription: the app takes their absence for "none".
-template <class T>
-constexpr auto if_any(const char* name, T subscription_view::*member) {
-  return optional_field(name, member);
-}
-
-constexpr shape active_subscription{
-    field("subscription_uuid", &subscription_view::id),
-    field("plan_name", &subscription_view::plan_name, example(R"("Premium Monthly")")),
-    field("status", &subscription_view::status, example(R"("active")")),
-    field("started_at", &subscription_view::started_at),
-    field("expires_at", &subscription_view::expires_at),
-    field("traffic_limit_bytes", &subscription_view::traffic_limit_bytes, rule{}, "null: unlimited"),
-    field("used_traffic_bytes", &subscription_view::used_traffic_bytes),
-    field("auto_renew", &subscription_view::auto_renew),
-    field("days_remaining", &subscription_view::days_remaining),
-    field("traffic_remaining_percent", &subscription_view::traffic_remaining_percent, example("80.0")),
-    if_any("id", &subscription_view::id),
-    if_any("plan_id", &subscription_view::plan),
-    optional_field("user_id",
-                   [](const subscription_view& s) { return s.id ? std::optional{s.account} : std::nullopt; }),
-    if_any("start_date", &subscription_view::started_at),
-    if_any("end_date", &subscription_view::expires_at),
-    if_any("traffic_used_bytes", &subscription_view::used_traffic_bytes),
-    if_any("max_devices", &subscription_view::max_devices),
+/// As it was after the cancellation, under the names that each client reads.
+constexpr shape cancelled{
+    field("status", [](const subscriptions::cancellation&) { return status::cancelled; }),
+    field("effective_until", &subscriptions::cancellation::effective_until, "Access lasts until then"),
+    field("message",
+          [](const subscriptions::cancellation&) {
+            return std::string{"Subscription cancelled. You retain access until the current period ends."};
+          }),
+    field("canceled_at", &subscriptions::cancellation::cancelled_at),
+    field("cancelled_at", &subscriptions::cancellation::cancelled_at, "The same again"),
 };
 
 constexpr shape config{
@@ -100,6 +85,13 @@ constexpr std::tuple endpoints{
         "/api/v1/subscriptions/config/{user_uuid}", allow::signed_in, bucket::general,
         "How to connect: my own configuration", answers(200, config), fails(404, "Another's, or not provisioned yet"),
         from_session(&subscriptions::get_config::caller), from_path("user_uuid", &subscriptions::get_config::account)),
+
+    post<subscriptions::cancel>("/api/v1/subscriptions/cancel", allow::signed_in, bucket::general,
+                                "End my subscription with its period: it is not renewed",
+                                answers(200, cancelled, "Again changes nothing"), fails(400, "NO_ACTIVE_SUBSCRIPTION"),
+                                fails(429, "More than 3 an hour"), from_session(&subscriptions::cancel::account),
+                                from_json("reason", &subscriptions::cancel::reason, length(0, 50)),
+                                from_json("feedback", &subscriptions::cancel::feedback, length(0, 1000))),
 };
 
 } // namespace

@@ -131,14 +131,16 @@ constexpr std::tuple endpoints{
         fails(401, "TELEGRAM_AUTH_EXPIRED: over a day old, or used before"),
         from_json("auth_data", &sign_in_by_widget::auth_data, length(1, 8192),
                   "Base64 of the widget's JSON: id, first_name, last_name, username, photo_url, auth_date, hash"),
-        from_json("device", &sign_in_by_widget::device, device), refined_by(read_auth_data),
-        from_origin(&sign_in_by_widget::origin)),
+        from_json("device", &sign_in_by_widget::device, device),
+        from_json("referral_code", &sign_in_by_widget::referral_code, referral_code, invited),
+        refined_by(read_auth_data), from_origin(&sign_in_by_widget::origin)),
 
     post<sign_in_by_mini_app>("/api/v1/auth/telegram/miniapp", allow::anyone, bucket::login,
                               "Sign in with the initData of a Telegram Mini App", answers(200, session),
                               decorated_by(set_session_cookies),
                               fails(401, "Telegram did not sign it, or it is over a day old"),
                               from_json("init_data", &sign_in_by_mini_app::init_data, length(1, 4096)),
+                              from_json("referral_code", &sign_in_by_mini_app::referral_code, referral_code, invited),
                               refined_by(read_init_data), from_origin(&sign_in_by_mini_app::origin)),
 
     post<create_login_link>("/api/v1/auth/telegram/generate-login-link", allow::anyone_better_signed_in,

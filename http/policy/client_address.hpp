@@ -1,9 +1,7 @@
 #pragma once
 
+#include "config/networks.hpp"
 #include "http/kernel/message.hpp"
-
-#include <asio/ip/network_v4.hpp>
-#include <asio/ip/network_v6.hpp>
 
 #include <string>
 #include <vector>
@@ -14,15 +12,12 @@ namespace backstay::http {
 class client_addresses {
 public:
   /// `trusted`: addresses and networks in CIDR notation. Throws `std::invalid_argument` for anything else.
-  explicit client_addresses(const std::vector<std::string>& trusted);
+  explicit client_addresses(const std::vector<std::string>& trusted) : trusted_(trusted) {}
 
   std::string find(const request& in) const;
 
 private:
-  bool is_trusted(const std::string& address) const;
-
-  std::vector<asio::ip::network_v4> v4_;
-  std::vector<asio::ip::network_v6> v6_;
+  config::networks trusted_;
 };
 
 /// What limits per address count: an IPv6 client owns a /64.

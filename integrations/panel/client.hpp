@@ -2,6 +2,7 @@
 
 #include "config/settings.hpp"
 #include "integrations/call.hpp"
+#include "integrations/panel/dialect.hpp"
 #include "integrations/panel/messages.hpp"
 
 #include <caf/all.hpp>
@@ -13,16 +14,19 @@
 
 namespace backstay::panel {
 
-using client_actor = panel_actor::extend<caf::reacts_to<integrations::exchange_ended>>;
+using client_actor = panel_actor::extend_with<catalog_actor>::extend<caf::reacts_to<integrations::exchange_ended>>;
 
-/// Loses with a crash: the answers that it waits for, and what it remembers of the squads.
+/// Loses with a crash: the answers that it waits for, and what it remembers of the panel's version and squads.
 struct client_state : integrations::client_state {
   client_state() = default;
   static inline constexpr auto name = "panel";
 
   config::settings::panel_section settings;
+  /// How this panel was spoken to last; doubted after a start, and after whatever may be due to another version.
+  const api::dialect* spoken = nullptr;
+  bool is_version_doubted = true;
   /// All squads of the panel, which every user gets; none: to be asked for.
-  std::optional<std::vector<std::string>> squads;
+  std::optional<api::squad_list> squads;
   std::chrono::steady_clock::time_point squads_read_at;
 };
 static_assert(!std::is_aggregate_v<client_state>);

@@ -71,7 +71,7 @@ void point_payments_at(config::settings& settings, const std::string& sandbox, c
   settings.yookassa.shop_id = "100500";
   settings.yookassa.secret_key = key;
   settings.yookassa.networks = {"127.0.0.0/8", "::1/128"};
-  settings.stars.url = sandbox + "/telegram";
+  settings.stars.url = sandbox + "/stars";
   settings.stars.webhook_secret = key;
   settings.stripe.url = sandbox + "/stripe";
   settings.stripe.secret_key = key;

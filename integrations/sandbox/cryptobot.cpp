@@ -1,4 +1,4 @@
-#include "integrations/sandbox/page.hpp"
+#include "integrations/sandbox/checkout.hpp"
 #include "integrations/sandbox/world.hpp"
 
 #include <algorithm>
@@ -341,12 +341,12 @@ private:
   answer show_page(const call& c) {
     const auto& invoice = find_hash(c.parameters.at("hash"));
     const auto text = [&](const char* member) { return invoice.value(member, ""); };
-    checkout_page page{text("amount") + " " + (invoice.contains("fiat") ? text("fiat") : text("asset")),
-                       text("description"),
-                       text("status"),
-                       {}};
-    const auto path = "/cryptobot/pay/" + text("hash");
-    if (page.status == "active") page.buttons = {{path + "/pay", "Pay"}, {path + "/expire", "Let it expire"}};
+    checkout page{text("amount") + " " + (invoice.contains("fiat") ? text("fiat") : text("asset")),
+                  text("description"),
+                  text("status"),
+                  "/cryptobot/pay/" + text("hash"),
+                  {}};
+    if (invoice["status"] == "active") page.buttons = {{"pay", "Pay"}, {"expire", "Let it expire"}};
     return reply_html(render_checkout(page));
   }
 

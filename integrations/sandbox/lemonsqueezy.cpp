@@ -1,4 +1,4 @@
-#include "integrations/sandbox/page.hpp"
+#include "integrations/sandbox/checkout.hpp"
 #include "integrations/sandbox/world.hpp"
 
 #include <algorithm>
@@ -82,7 +82,7 @@ public:
     table.open("GET", "/lemonsqueezy/checkout/{id}", [this](const call& c) { return show_page(c); });
     table.open("POST", "/lemonsqueezy/checkout/{id}/pay", [this](const call& c) { return press(c); });
     table.open("GET", "/lemonsqueezy/billing/{id}", [](const call& c) {
-      return reply_html(render_checkout({"Your plan", "Customer " + c.parameters.at("id"), "open", {}}));
+      return reply_html(render_checkout({"Your plan", "Customer " + c.parameters.at("id"), "open", {}, {}}));
     });
   }
 
@@ -495,11 +495,13 @@ private:
     const auto& what = find_product(std::to_string(number(attributes, "variant_id")), "");
     const auto cents = attributes["custom_price"].is_null() ? what.price : number(attributes, "custom_price");
     const auto name = attributes["product_options"].value("name", "");
-    checkout_page page{std::to_string(cents / 100) + "." + std::to_string(100 + cents % 100).substr(1) + " USD",
-                       name.empty() ? what.name : name,
-                       is_open(checkout) ? "open" : "expired",
-                       {}};
-    if (is_open(checkout)) page.buttons = {{"/lemonsqueezy/checkout/" + c.parameters.at("id") + "/pay", "Pay"}};
+    ::backstay::sandbox::checkout page{std::to_string(cents / 100) + "." + std::to_string(100 + cents % 100).substr(1) +
+                                           " USD",
+                                       name.empty() ? what.name : name,
+                                       is_open(checkout) ? "open" : "expired",
+                                       "/lemonsqueezy/checkout/" + c.parameters.at("id"),
+                                       {}};
+    if (is_open(checkout)) page.buttons = {{"pay", "Pay"}};
     return reply_html(render_checkout(page));
   }
 

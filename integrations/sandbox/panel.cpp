@@ -1,3 +1,4 @@
+#include "integrations/sandbox/panel_templates.hpp"
 #include "integrations/sandbox/panel_validation.hpp"
 #include "integrations/sandbox/world.hpp"
 
@@ -13,7 +14,7 @@ namespace {
 using may_be = validation::may_be;
 using namespace std::chrono_literals;
 
-constexpr auto panel_version = "3.3.2";
+constexpr auto recorded_version = "3.3.2";
 constexpr auto epoch = "2026-01-01T00:00:00.000Z";
 constexpr auto squad_uuid = "ab2a7591-91dd-4c82-b889-7afff1c4d453";
 constexpr auto inbound_uuid = "6d4919d9-2891-42de-b55e-cd72da210d6d";
@@ -27,6 +28,7 @@ constexpr int webhook_retry_after_ms = 5000;
 constexpr std::array thresholds{60, 80};
 
 constexpr std::string_view username_characters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+constexpr std::string_view hwid_characters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789=-";
 constexpr std::string_view tag_characters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
 
 /// What POST and PATCH take over as it is given.
@@ -118,7 +120,7 @@ json make_node(const seed_node& seed, int id) {
           {"xrayUptime", 864'000},
           {"usersOnline", seed.users_online},
           {"system", node_system(seed)},
-          {"versions", {{"xray", "26.2.6"}, {"node", panel_version}}}};
+          {"versions", {{"xray", "26.2.6"}, {"node", recorded_version}}}};
 }
 
 /// "0", or binary units with two decimals.
@@ -144,12 +146,32 @@ std::int64_t bytes_of(const json& user, const char* member) { return user["userT
 
 bool is_public(std::string_view path) { return path.starts_with("/api/sub/"); }
 
-/// Remnawave 3.3.2, as recorded: users, nodes, subscriptions, and the jobs that turn users EXPIRED and LIMITED.
+/// When the traffic of a user with that strategy was due to be set back last.
+instant last_reset_due(const std::string& strategy, instant created, instant now) {
+  using namespace std::chrono;
+  const auto today = floor<days>(now);
+  const year_month_day date{today};
+  if (strategy == "DAY") return today;
+  if (strategy == "WEEK") return today - (weekday{today} - Monday);
+  if (strategy == "MONTH") return sys_days{date.year() / date.month() / 1};
+  if (strategy != "MONTH_ROLLING") return instant::min();
+  // On the day of the creation, or the last of a month that is too short for it.
+  const auto in = [&](year_month month) {
+    const auto last = (month / std::chrono::last).day();
+    return sys_days{month / std::min(year_month_day{floor<days>(created)}.day(), last)};
+  };
+  const auto this_month = date.year() / date.month();
+  return in(this_month) <= today ? in(this_month) : in(this_month - months{1});
+}
+
+/// Remnawave 3.3.2, as recorded: users and their devices, nodes, subscriptions, templates, and the jobs that turn users
+/// EXPIRED and LIMITED and set their traffic back. It can play 2.8.1 instead.
 class panel final : public fake {
 public:
   explicit panel(world& w) : world_(w) {
     int id = 0;
     for (const auto& seed : seed_nodes) nodes_.push_back(make_node(seed, ++id));
+    version_ = recorded_version;
   }
 
   std::string name() const override { return "panel"; }
@@ -186,7 +208,22 @@ private:
   void take_over(json& user, const json& body, const json& failure) const;
   void renew_keys(json& user);
   void check_limits(json& user);
+  void reset_if_due(json& user);
+  void forget_traffic(json& user);
   void set_traffic(json& user, std::int64_t used);
+
+  // Devices
+  answer list_devices(const json& user) const;
+  answer add_device(const call& c);
+  answer delete_devices(const call& c, bool all);
+  void register_device(json& user, const call& c);
+  json& owner(const call& c, const json& body);
+
+  // The version
+  bool is_2() const { return version_.starts_with("2."); }
+  void only_in(const call& c, bool has_it) const;
+  answer play(const call& c);
+  answer list_by(const call& c, const char* member, const json& value) const;
 
   // Nodes and squads
   answer list_nodes() const;
@@ -196,13 +233,13 @@ private:
 
   // Subscriptions
   answer get_subscription_info(const json* user, const call& c) const;
-  answer get_subscription(const call& c) const;
+  answer get_subscription(const call& c);
   std::vector<std::string> links(const json& user) const;
 
   // Looking up
   json failure(const call& c, const std::string& message, const std::string& code) const;
   [[noreturn]] void fail(const call& c, int status, const std::string& message, const std::string& code) const;
-  std::int64_t user_id(const call& c) const;
+  const json* find_user_at(const call& c) const;
   json& user_at(const call& c, const std::string& code);
   json* find_user(const std::string& member, const json& value);
   const json* find_user(const std::string& member, const json& value) const;
@@ -210,6 +247,8 @@ private:
   json& node_at(const call& c);
 
   json present(const json& user) const;
+  json present_node(json node) const;
+  json present_device(const json& device, const json& user) const;
   std::string subscription_url(const json& user) const;
   instant time_of(const json& user, const char* member) const { return *parse_time(user[member].get<std::string>()); }
   std::string timestamp() const { return format_time(world_.now()); }
@@ -220,6 +259,12 @@ private:
   /// Each as the API shows it, but for the address of its subscription.
   std::map<std::int64_t, json> users_;
   std::vector<json> nodes_;
+  /// By the user's id.
+  std::map<std::int64_t, std::vector<json>> devices_;
+  panel_templates templates_{[this](const call& c, int status, const std::string& message, const char* code) {
+    fail(c, status, message, code);
+  }};
+  std::string version_;
   /// Counts failed inserts too, as the database's sequence does.
   std::int64_t next_id_ = 1;
 };
@@ -246,6 +291,18 @@ void panel::declare(routes& table) {
       return ok(present(*user));
     });
   };
+  const auto list = [&](const char* pattern, const char* member) {
+    api("GET", pattern, [this, member](const call& c) {
+      only_in(c, is_2());
+      return list_by(c, member, c.parameters.at("value"));
+    });
+  };
+  list("/api/users/by-email/{value}", "email");
+  list("/api/users/by-tag/{value}", "tag");
+  api("GET", "/api/users/by-telegram-id/{value}", [this](const call& c) {
+    only_in(c, is_2());
+    return list_by(c, "telegramId", parse_integer(c.parameters.at("value")).value_or(0));
+  });
   by("/api/users/by-username/{username}", "username");
   by("/api/users/by-short-uuid/{shortUuid}", "shortUuid");
   const auto action = [&](const char* pattern, user_action act_on) {
@@ -255,10 +312,19 @@ void panel::declare(routes& table) {
   action("/api/users/{userId}/actions/disable", &panel::disable);
   action("/api/users/{userId}/actions/reset-traffic", &panel::reset_traffic);
   action("/api/users/{userId}/actions/revoke", &panel::revoke);
-  action("/api/users/{userId}/actions/extend", &panel::extend);
+  api("POST", "/api/users/{userId}/actions/extend", [this](const call& c) {
+    only_in(c, !is_2());
+    return act(c, &panel::extend);
+  });
+
+  api("GET", "/api/hwid/devices/{userId}", [this](const call& c) { return list_devices(user_at(c, "A025")); });
+  api("POST", "/api/hwid/devices", [this](const call& c) { return add_device(c); });
+  api("POST", "/api/hwid/devices/delete", [this](const call& c) { return delete_devices(c, false); });
+  api("POST", "/api/hwid/devices/delete-all", [this](const call& c) { return delete_devices(c, true); });
+  templates_.declare(table, *this, [this] { world_.changed(); });
 
   api("GET", "/api/nodes", [this](const call&) { return list_nodes(); });
-  api("GET", "/api/nodes/{uuid}", [this](const call& c) { return ok(node_at(c)); });
+  api("GET", "/api/nodes/{uuid}", [this](const call& c) { return ok(present_node(node_at(c))); });
   api("POST", "/api/nodes/{uuid}/actions/enable", [this](const call& c) { return set_node_disabled(c, false); });
   api("POST", "/api/nodes/{uuid}/actions/disable", [this](const call& c) { return set_node_disabled(c, true); });
   api("GET", "/api/internal-squads", [this](const call&) {
@@ -276,8 +342,14 @@ void panel::declare(routes& table) {
       [this](const call& c) { return get_subscription_info(find_user("shortUuid", c.parameters.at("shortUuid")), c); });
   api("GET", "/api/subscriptions/by-username/{username}",
       [this](const call& c) { return get_subscription_info(find_user("username", c.parameters.at("username")), c); });
-  api("GET", "/api/subscriptions/by-id/{userId}",
-      [this](const call& c) { return get_subscription_info(find_user("id", user_id(c)), c); });
+  const auto info_by = [&](const char* pattern, bool of_2) {
+    api("GET", pattern, [this, of_2](const call& c) {
+      only_in(c, is_2() == of_2);
+      return get_subscription_info(find_user_at(c), c);
+    });
+  };
+  info_by("/api/subscriptions/by-id/{userId}", false);
+  info_by("/api/subscriptions/by-uuid/{userId}", true);
 
   table.control("GET", "/sandbox/panel/users", "List the panel's users", {}, [this](const call&) {
     auto items = json::array();
@@ -296,6 +368,8 @@ void panel::declare(routes& table) {
                   set_traffic(users_[*id], used->get<std::int64_t>());
                   return reply(present(users_[*id]));
                 });
+  table.control("POST", "/sandbox/panel/version", "Let the panel be of another version: 2.x or 3.x",
+                {{"version", "2.8.1"}}, [this](const call& c) { return play(c); });
   table.control("POST", "/sandbox/panel/nodes/{uuid}", "Flip a node",
                 {{"uuid", seed_nodes[0].uuid}, {"is_connected", "false"}, {"users_online", ""}, {"is_disabled", ""}},
                 [this](const call& c) { return flip_node(c); });
@@ -328,17 +402,36 @@ answer panel::malformed(const call&) const {
 json panel::save() const {
   auto all = json::array();
   for (const auto& [id, user] : users_) all.push_back(user);
-  return {{"next_id", next_id_}, {"users", all}, {"nodes", nodes_}};
+  auto devices = json::array();
+  for (const auto& [id, of_user] : devices_) devices.push_back({id, of_user});
+  return {{"version", version_}, {"next_id", next_id_}, {"users", all},
+          {"nodes", nodes_},     {"devices", devices},  {"templates", templates_.save()}};
 }
 
 void panel::load(const json& state) {
   state.at("next_id").get_to(next_id_);
   state.at("nodes").get_to(nodes_);
+  state.at("version").get_to(version_);
+  templates_.load(state.at("templates"));
   for (const auto& user : state.at("users")) users_.emplace(user.at("id").get<std::int64_t>(), user);
+  for (const auto& entry : state.at("devices"))
+    devices_.emplace(entry.at(0).get<std::int64_t>(), entry.at(1).get<std::vector<json>>());
 }
 
 void panel::tick() {
-  for (auto& [id, user] : users_) check_limits(user);
+  for (auto& [id, user] : users_) {
+    reset_if_due(user);
+    check_limits(user);
+  }
+}
+
+/// The panel's job: traffic is counted from the beginning of each period.
+void panel::reset_if_due(json& user) {
+  const auto created = time_of(user, "createdAt");
+  const auto last = user["lastTrafficResetAt"].is_null() ? created : time_of(user, "lastTrafficResetAt");
+  if (last >= last_reset_due(user["trafficLimitStrategy"].get<std::string>(), created, world_.now())) return;
+  forget_traffic(user);
+  world_.changed();
 }
 
 /// The panel's job: who is past the date is EXPIRED, who is over the limit is LIMITED.
@@ -368,7 +461,7 @@ answer panel::get_metadata() const {
   const auto link = [&](const std::string& part) {
     return "https://github.com/remnawave/" + part + "/commit/" + commit;
   };
-  return ok({{"version", panel_version},
+  return ok({{"version", version_},
              {"build", {{"time", epoch}, {"number", "0"}}},
              {"git",
               {{"backend", {{"commitSha", commit}, {"branch", "sandbox"}, {"commitUrl", link("backend")}}},
@@ -453,10 +546,13 @@ void check_new_user(const json& body) {
   v.finish();
 }
 
-void check_changed_user(const json& body, instant now) {
+/// @param key what a user is named by, besides the name
+void check_changed_user(const json& body, const char* key, instant now) {
   validation v(body);
-  if (!body.contains("id") && !body.contains("username")) v.fail({}, "At least one of username, id must be provided");
+  if (!body.contains(key) && !body.contains("username"))
+    v.fail({}, std::string("At least one of username, ") + key + " must be provided");
   v.number("id", 0);
+  v.uuid("uuid");
   v.text("username", 0, 36);
   v.choice("status", {"ACTIVE", "DISABLED"});
   v.date("expireAt");
@@ -481,7 +577,8 @@ answer panel::create_user(const call& c) {
   if (find_user("username", username)) fail(c, 400, "User username already exists", "A019");
   if (find_user("shortUuid", short_uuid)) fail(c, 400, "User short UUID already exists", "A020");
   const auto created = format_time(*parse_time(given_or(body, "createdAt", timestamp())));
-  json user{{"id", id},
+  json user{{"uuid", random_uuid()},
+            {"id", id},
             {"shortUuid", short_uuid},
             {"username", username},
             {"status", given_or(body, "status", "ACTIVE")},
@@ -546,7 +643,7 @@ void panel::take_over(json& user, const json& body, const json& failure) const {
 
 answer panel::update_user(const call& c) {
   const auto body = json::parse(c.body);
-  check_changed_user(body, world_.now());
+  check_changed_user(body, is_2() ? "uuid" : "id", world_.now());
   auto* user = find_user(body);
   if (!user) fail(c, 404, "User not found", "A025");
   auto changed = *user;
@@ -574,24 +671,28 @@ void panel::set_status_for_change(json& user, const json& body) {
 answer panel::delete_user(const call& c) {
   auto& user = user_at(c, "A025");
   announce_user("user.deleted", user);
+  devices_.erase(user["id"].get<std::int64_t>());
   users_.erase(user["id"].get<std::int64_t>());
   world_.changed();
-  return {204};
+  return is_2() ? ok({{"isDeleted", true}}) : answer{204};
 }
 
 answer panel::resolve_user(const call& c) {
   const auto body = json::parse(c.body);
   validation v(body);
   v.number("id", 0);
+  v.uuid("uuid");
   v.text("shortUuid", 0, 64);
   v.text("username", 0, 36);
   v.finish();
-  if (body.contains("id") + body.contains("shortUuid") + body.contains("username") != 1)
+  if (body.contains(is_2() ? "uuid" : "id") + body.contains("shortUuid") + body.contains("username") != 1)
     v.fail({}, "Exactly one of id, shortUuid, username must be provided");
   v.finish();
   const auto* user = find_user(body);
   if (!user) fail(c, 404, "User not found", "A025");
-  return ok({{"id", (*user)["id"]}, {"shortUuid", (*user)["shortUuid"]}, {"username", (*user)["username"]}});
+  json found{{"id", (*user)["id"]}, {"shortUuid", (*user)["shortUuid"]}, {"username", (*user)["username"]}};
+  if (is_2()) found["uuid"] = (*user)["uuid"];
+  return ok(found);
 }
 
 answer panel::stream_users(const call& c) const {
@@ -674,7 +775,9 @@ void panel::disable(json& user, const call& c) {
   announce_user("user.disabled", user);
 }
 
-void panel::reset_traffic(json& user, const call&) {
+void panel::reset_traffic(json& user, const call&) { forget_traffic(user); }
+
+void panel::forget_traffic(json& user) {
   user["userTraffic"]["usedTrafficBytes"] = 0;
   user["lastTriggeredThreshold"] = 0;
   user["lastTrafficResetAt"] = user["updatedAt"] = timestamp();
@@ -733,9 +836,140 @@ void panel::set_traffic(json& user, std::int64_t used) {
   check_limits(user);
 }
 
+// Devices
+
+answer panel::list_devices(const json& user) const {
+  auto shown = json::array();
+  const auto found = devices_.find(user["id"].get<std::int64_t>());
+  if (found != devices_.end())
+    for (const auto& device : found->second) shown.push_back(present_device(device, user));
+  return ok({{"total", shown.size()}, {"devices", shown}});
+}
+
+json panel::present_device(const json& device, const json& user) const {
+  json shown{{"hwid", device["hwid"]}};
+  if (is_2()) shown["userUuid"] = user["uuid"];
+  else shown["userId"] = user["id"];
+  shown.update(device);
+  return shown;
+}
+
+/// The user that a body about devices names.
+json& panel::owner(const call& c, const json& body) {
+  validation v(body);
+  if (is_2()) v.uuid("userUuid", may_be::required);
+  else v.number("userId", 0, may_be::required);
+  v.finish();
+  auto* user = is_2() ? find_user("uuid", body["userUuid"]) : find_user("id", body["userId"]);
+  if (!user) fail(c, 404, "User not found", "A025");
+  return *user;
+}
+
+json text_or_null(const json& body, const char* member) { return body.value(member, json()); }
+
+answer panel::add_device(const call& c) {
+  const auto body = json::parse(c.body);
+  validation v(body);
+  v.text("hwid", 10, 64, may_be::required);
+  v.characters("hwid", hwid_characters, "/^[a-zA-Z0-9=-]+$/", "Invalid HWID");
+  v.finish();
+  auto& user = owner(c, body);
+  auto& devices = devices_[user["id"].get<std::int64_t>()];
+  if (std::any_of(devices.begin(), devices.end(), [&](const json& each) { return each["hwid"] == body["hwid"]; }))
+    fail(c, 400, "User hwid device already exists", "A098");
+  const auto& limit = user["hwidDeviceLimit"];
+  if (limit.is_number() && devices.size() >= limit.get<std::size_t>())
+    fail(c, 400, "User hwid device limit reached", "A099");
+  const auto now = timestamp();
+  const json device{{"hwid", body["hwid"]},
+                    {"platform", text_or_null(body, "platform")},
+                    {"osVersion", text_or_null(body, "osVersion")},
+                    {"deviceModel", text_or_null(body, "deviceModel")},
+                    {"userAgent", text_or_null(body, "userAgent")},
+                    {"requestIp", nullptr},
+                    {"createdAt", now},
+                    {"updatedAt", now}};
+  devices.insert(devices.begin(), device);
+  world_.changed();
+  announce("user_hwid_devices", "user_hwid_devices.added",
+           {{"hwidUserDevice", present_device(devices.front(), user)}, {"user", present(user)}});
+  return list_devices(user);
+}
+
+answer panel::delete_devices(const call& c, bool all) {
+  const auto body = json::parse(c.body);
+  if (!all) {
+    validation v(body);
+    v.text("hwid", 1, 64, may_be::required);
+    v.finish();
+  }
+  auto& user = owner(c, body);
+  auto& devices = devices_[user["id"].get<std::int64_t>()];
+  std::erase_if(devices, [&](const json& each) { return all || each["hwid"] == body["hwid"]; });
+  world_.changed();
+  return list_devices(user);
+}
+
+/// A client that says which device it runs on is remembered, as far as the limit goes.
+void panel::register_device(json& user, const call& c) {
+  const auto hwid = c.header("x-hwid");
+  auto& devices = devices_[user["id"].get<std::int64_t>()];
+  const bool is_known =
+      std::any_of(devices.begin(), devices.end(), [&](const json& each) { return each["hwid"] == hwid; });
+  const auto& limit = user["hwidDeviceLimit"];
+  const bool is_full = limit.is_number() && devices.size() >= limit.get<std::size_t>();
+  if (hwid.size() < 10 || hwid.size() > 64 || is_known || is_full) return;
+  const auto given = [&](const char* header) { return c.header(header).empty() ? json() : json(c.header(header)); };
+  const auto now = timestamp();
+  devices.push_back({{"hwid", hwid},
+                     {"platform", given("x-device-os")},
+                     {"osVersion", given("x-ver-os")},
+                     {"deviceModel", given("x-device-model")},
+                     {"userAgent", given("user-agent")},
+                     {"requestIp", "127.0.0.1"},
+                     {"createdAt", now},
+                     {"updatedAt", now}});
+  world_.changed();
+}
+
+// The version
+
+void panel::only_in(const call& c, bool has_it) const {
+  if (!has_it) throw refusal(unknown_route(c));
+}
+
+answer panel::play(const call& c) {
+  const auto body = json::parse(c.body);
+  const auto version = body.is_object() ? body.value("version", json()) : json();
+  const bool is_known = version.is_string() &&
+                        (version.get<std::string>().starts_with("2.") || version.get<std::string>().starts_with("3."));
+  if (!is_known) refuse(400, "version must be a text such as 2.8.1 or 3.3.2");
+  version_ = version.get<std::string>();
+  world_.changed();
+  return reply({{"version", version_}});
+}
+
+/// The lists of 2.x; nobody found is an empty one.
+answer panel::list_by(const call&, const char* member, const json& value) const {
+  auto found = json::array();
+  for (const auto& [id, user] : users_)
+    if (user[member] == value) found.push_back(present(user));
+  return ok(found);
+}
+
 // Nodes and squads
 
-answer panel::list_nodes() const { return ok(nodes_); }
+json panel::present_node(json node) const {
+  if (is_2())
+    for (const auto* member : {"id", "integrationUuids", "ips"}) node.erase(member);
+  return node;
+}
+
+answer panel::list_nodes() const {
+  auto shown = json::array();
+  for (const auto& node : nodes_) shown.push_back(present_node(node));
+  return ok(shown);
+}
 
 void set_connected(json& node, bool connected, const std::string& now) {
   node["isConnected"] = connected;
@@ -752,7 +986,7 @@ answer panel::set_node_disabled(const call& c, bool disabled) {
   node["isDisabled"] = disabled;
   world_.changed();
   announce("node", disabled ? "node.disabled" : "node.enabled", node);
-  return ok(node);
+  return ok(present_node(node));
 }
 
 answer panel::flip_node(const call& c) {
@@ -844,9 +1078,10 @@ answer panel::get_subscription_info(const json* user, const call& c) const {
              {"subscriptionUrl", subscription_url(*user)}});
 }
 
-answer panel::get_subscription(const call& c) const {
-  const auto* user = find_user("shortUuid", c.parameters.at("shortUuid"));
+answer panel::get_subscription(const call& c) {
+  auto* user = find_user("shortUuid", c.parameters.at("shortUuid"));
   if (!user) return reply({{"isFound", false}, {"statusCode", 404}, {"message", "Resource not found"}}, 404);
+  register_device(*user, c);
   std::string list;
   for (const auto& link : links(*user)) list += (list.empty() ? "" : "\n") + link;
   const auto number = [&](const char* member) { return std::to_string((*user)[member].get<std::int64_t>()); };
@@ -874,22 +1109,31 @@ void panel::fail(const call& c, int status, const std::string& message, const st
   throw refusal(reply(failure(c, message, code), status));
 }
 
-std::int64_t panel::user_id(const call& c) const {
-  const auto id = parse_integer(c.parameters.at("userId"));
-  if (id) return *id;
-  const json error{{"expected", "number"},
+[[noreturn]] void refuse_key(const char* expected, const char* received) {
+  const json error{{"expected", expected},
                    {"code", "invalid_type"},
-                   {"received", "NaN"},
+                   {"received", received},
                    {"path", {"userId"}},
-                   {"message", "Invalid input: expected number, received NaN"}};
+                   {"message", std::string("Invalid input: expected ") + expected + ", received " + received}};
   throw refusal(reply({{"statusCode", 400}, {"message", "Validation failed"}, {"errors", json::array({error})}}, 400));
 }
 
+/// What paths name a user by: the number, and in 2.x the UUID. The other one is no key at all.
+const json* panel::find_user_at(const call& c) const {
+  const auto& key = c.parameters.at("userId");
+  if (is_2()) {
+    if (key.size() != 36) refuse_key("uuid", "string");
+    return find_user("uuid", key);
+  }
+  const auto id = parse_integer(key);
+  if (!id) refuse_key("number", "NaN");
+  return find_user("id", *id);
+}
+
 json& panel::user_at(const call& c, const std::string& code) {
-  const auto found = users_.find(user_id(c));
-  if (found == users_.end())
-    fail(c, 404, code == "A063" ? "User with specified params not found" : "User not found", code);
-  return found->second;
+  const auto* found = find_user_at(c);
+  if (!found) fail(c, 404, code == "A063" ? "User with specified params not found" : "User not found", code);
+  return const_cast<json&>(*found);
 }
 
 const json* panel::find_user(const std::string& member, const json& value) const {
@@ -909,7 +1153,7 @@ json* panel::find_user(const std::string& member, const json& value) {
 
 /// By what a body identifies its user with.
 json* panel::find_user(const json& body) {
-  for (const auto* member : {"id", "username", "shortUuid"})
+  for (const auto* member : {is_2() ? "uuid" : "id", "username", "shortUuid"})
     if (body.contains(member)) return find_user(member, body[member]);
   return nullptr;
 }
@@ -927,6 +1171,7 @@ std::string panel::subscription_url(const json& user) const {
 
 json panel::present(const json& user) const {
   auto shown = user;
+  if (!is_2()) shown.erase("uuid");
   shown["subscriptionUrl"] = subscription_url(user);
   return shown;
 }

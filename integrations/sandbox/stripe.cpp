@@ -1,4 +1,4 @@
-#include "integrations/sandbox/page.hpp"
+#include "integrations/sandbox/checkout.hpp"
 #include "integrations/sandbox/world.hpp"
 
 #include <algorithm>
@@ -110,7 +110,7 @@ public:
       table.open("POST", "/stripe/pay/{id}/" + action, [this, action](const call& c) { return press(c, action); });
     table.open("GET", "/stripe/pay/{id}", [this](const call& c) { return show_page(c); });
     table.open("GET", "/stripe/portal/{id}", [this](const call& c) {
-      return reply_html(render_checkout({"Your plan", "Customer " + c.parameters.at("id"), "open", {}}));
+      return reply_html(render_checkout({"Your plan", "Customer " + c.parameters.at("id"), "open", {}, {}}));
     });
   }
 
@@ -712,14 +712,13 @@ private:
     const auto& session = find("checkout.session", c.parameters.at("id"));
     const auto cents = session["amount_total"].get<std::int64_t>();
     const auto fraction = std::to_string(100 + cents % 100).substr(1);
-    checkout_page page{std::to_string(cents / 100) + "." + fraction + " " + session["currency"].get<std::string>(),
-                       session["sandbox"].value("description", session["sandbox"].value("price", "")),
-                       session["status"],
-                       {}};
-    const auto path = "/stripe/pay/" + session["id"].get<std::string>();
+    checkout page{std::to_string(cents / 100) + "." + fraction + " " + session["currency"].get<std::string>(),
+                  session["sandbox"].value("description", session["sandbox"].value("price", "")),
+                  session["status"],
+                  "/stripe/pay/" + session["id"].get<std::string>(),
+                  {}};
     if (session["status"] == "open")
-      page.buttons = {
-          {path + "/pay", "Pay"}, {path + "/decline", "Decline the card"}, {path + "/expire", "Let it expire"}};
+      page.buttons = {{"pay", "Pay"}, {"decline", "Decline the card"}, {"expire", "Let it expire"}};
     return reply_html(render_checkout(page));
   }
 

@@ -29,6 +29,13 @@ std::string hex(std::string_view bytes) {
   return text;
 }
 
+std::string digest(const EVP_MD* algorithm, std::string_view message) {
+  unsigned char bytes[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  EVP_Digest(message.data(), message.size(), bytes, &size, algorithm, nullptr);
+  return {reinterpret_cast<const char*>(bytes), size};
+}
+
 /// Reads a text from left to right; after a failure everything fails.
 class scanner {
 public:
@@ -153,12 +160,9 @@ std::string hmac_sha256(std::string_view key, std::string_view message) {
 
 std::string hmac_sha256_hex(std::string_view key, std::string_view message) { return hex(hmac_sha256(key, message)); }
 
-std::string sha256(std::string_view message) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned size = 0;
-  EVP_Digest(message.data(), message.size(), digest, &size, EVP_sha256(), nullptr);
-  return {reinterpret_cast<const char*>(digest), size};
-}
+std::string sha256(std::string_view message) { return digest(EVP_sha256(), message); }
+std::string md5_hex(std::string_view message) { return hex(digest(EVP_md5(), message)); }
+std::string sha1_hex(std::string_view message) { return hex(digest(EVP_sha1(), message)); }
 
 std::string base64(std::string_view bytes) {
   std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');

@@ -36,6 +36,10 @@ std::string hmac_sha256_hex(std::string_view key, std::string_view message);
 /// The 32 bytes of SHA-256.
 std::string sha256(std::string_view message);
 
+/// MD5 and SHA-1 in lower-case hexadecimal.
+std::string md5_hex(std::string_view message);
+std::string sha1_hex(std::string_view message);
+
 /// Base64 with padding (RFC 4648, 4).
 std::string base64(std::string_view bytes);
 

@@ -16,6 +16,7 @@ CREATE UNIQUE INDEX saved_payment_methods_default ON saved_payment_methods (acco
 -- A payment may top up the wallet instead of buying a plan; it is made by one of a provider's methods.
 ALTER TABLE payments
   ADD COLUMN purpose text NOT NULL DEFAULT 'plan' CHECK (purpose IN ('plan', 'top_up')),
+  ADD COLUMN traffic_reset text NOT NULL DEFAULT 'never',           -- of the plan, as it was on sale
   ADD COLUMN method text NOT NULL DEFAULT 'crypto_bot',            -- the only one until now
   ADD COLUMN fee bigint NOT NULL DEFAULT 0 CHECK (fee >= 0),       -- what the buyer pays on top of the amount
   ADD COLUMN saves_method boolean NOT NULL DEFAULT false,          -- the buyer agrees to be charged again

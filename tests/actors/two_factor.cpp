@@ -197,7 +197,8 @@ CAF_TEST(a sign - in that waits goes before a session) {
   second.caller = who;
   somebody_waits();
   database.returns(outcome<validated>{validated{true, sessions::signed_in{.account = {.login = "bob"}}}});
-  CAF_CHECK_EQUAL(answer_of(actor, second).session.value().account.login, "bob");
+  auto answer = answer_of(actor, second);
+  CAF_CHECK_EQUAL(answer.session.value().account.login, "bob");
   nobody_waits();
   database.returns(outcome<validated>{validated{false, std::nullopt}});
   CAF_CHECK(!answer_of(actor, second).is_valid);

@@ -155,7 +155,7 @@ class Bench:
         self.load = build_program("load")
 
     @contextmanager
-    def backstay(self, data, database=""):
+    def backstay(self, data, database="", **more):
         port = free_port()
         limits = "guess_per_minute guess_per_hour login_per_address mail_per_address general payments".split()
         settings = {
@@ -167,6 +167,7 @@ class Bench:
             "sessions.access": "2h",
             "log.level": "warning",
             **{f"limits.{name}": no_limit for name in limits},
+            **more,
         }
         flags = [f"--set={name}={value}" for name, value in settings.items() if value != ""]
         with started([self.binary, "serve", *flags], self.folder) as process:
@@ -207,11 +208,15 @@ class Bench:
 
     def press(self, server, path, token="", rate=0.0, seconds=None, body=None, links=connections):
         """One run of the load generator; every answer was a 200."""
+        return self.press_all(server, make_request(path, token, body), rate, seconds, links)
+
+    def press_all(self, server, requests, rate=0.0, seconds=None, links=connections):
+        """The same with several requests, one after the other."""
         before = server.cpu_seconds()
-        result = result_of(self.start_load(server, make_request(path, token, body), links, seconds, rate))
+        result = result_of(self.start_load(server, requests, links, seconds, rate))
         answers = result["statuses"].get("200", 0)
         if list(result["statuses"]) != ["200"]:
-            raise RuntimeError(f"{path}: not all were 200: {result['statuses']}")
+            raise RuntimeError(f"not all were 200: {result['statuses']}")
         result["per_cpu_second"] = answers / max(server.cpu_seconds() - before, 1 / ticks)
         result["rate"] = answers / result["seconds"]
         return result

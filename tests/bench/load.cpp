@@ -1,6 +1,7 @@
-// Sends the request on its standard input again and again over kept-alive connections of loopback.
+// Sends the requests on its standard input, one after the other and then from the first again, over kept-alive
+// connections of loopback.
 //
-//   load PORT CONNECTIONS SECONDS RATE <REQUEST
+//   load PORT CONNECTIONS SECONDS RATE <REQUESTS
 //
 // RATE 0: closed loop, each connection asks again as soon as it is answered. Otherwise that many requests a second are
 // due, evenly spaced, whether or not the server keeps up; latency counts from the moment a request was due, so that a
@@ -15,6 +16,7 @@
 #include <iostream>
 #include <iterator>
 #include <map>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -34,17 +36,35 @@ using namespace std::chrono_literals;
 using clock_type = std::chrono::steady_clock;
 using moment = clock_type::time_point;
 
+/// What the header at the beginning of `text` says of the body; nothing when it says nothing. `header_end`: where its
+/// empty line is.
+std::optional<std::size_t> content_length(std::string_view text, std::size_t header_end) {
+  constexpr std::string_view name = "\r\ncontent-length:";
+  for (std::size_t at = text.find("\r\n"); at < header_end; at = text.find("\r\n", at + 2))
+    if (strncasecmp(text.data() + at, name.data(), name.size()) == 0)
+      return std::strtoull(text.data() + at + name.size(), nullptr, 10);
+  return std::nullopt;
+}
+
 /// The length of the first whole answer in `text`; 0 when it is not all there yet.
 std::size_t answer_length(std::string_view text) {
-  constexpr std::string_view name = "\r\ncontent-length:";
   auto header_end = text.find("\r\n\r\n");
   if (header_end == text.npos) return 0;
-  for (std::size_t at = text.find("\r\n"); at < header_end; at = text.find("\r\n", at + 2)) {
-    if (strncasecmp(text.data() + at, name.data(), name.size()) != 0) continue;
-    auto total = header_end + 4 + std::strtoull(text.data() + at + name.size(), nullptr, 10);
-    return text.size() < total ? 0 : total;
+  auto body = content_length(text, header_end);
+  if (!body) throw std::runtime_error{"an answer without Content-Length"};
+  auto total = header_end + 4 + *body;
+  return text.size() < total ? 0 : total;
+}
+
+std::vector<std::string> split(std::string_view text) {
+  std::vector<std::string> requests;
+  while (!text.empty()) {
+    auto header_end = text.find("\r\n\r\n");
+    if (header_end == text.npos) throw std::runtime_error{"a request without an end"};
+    requests.emplace_back(text.substr(0, header_end + 4 + content_length(text, header_end).value_or(0)));
+    text.remove_prefix(requests.back().size());
   }
-  throw std::runtime_error{"an answer without Content-Length"};
+  return requests;
 }
 
 int connect_to(std::uint16_t port) {
@@ -68,8 +88,8 @@ struct connection {
 
 class generator {
 public:
-  generator(std::uint16_t port, std::string request, std::size_t connections, double rate)
-      : request_(std::move(request)), interval_(rate > 0 ? 1e9 / rate : 0) {
+  generator(std::uint16_t port, std::vector<std::string> requests, std::size_t connections, double rate)
+      : requests_(std::move(requests)), interval_(rate > 0 ? 1e9 / rate : 0) {
     for (std::size_t i = 0; i < connections; ++i) connections_.push_back({connect_to(port)});
     for (auto& c : connections_) polled_.push_back({c.link, POLLIN, 0});
   }
@@ -109,7 +129,8 @@ private:
       auto due = interval_ > 0 ? next_due() : now;
       if (due > now) return;
       if (c.busy) continue;
-      if (write(c.link, request_.data(), request_.size()) != static_cast<ssize_t>(request_.size()))
+      auto& request = requests_[sent_ % requests_.size()];
+      if (write(c.link, request.data(), request.size()) != static_cast<ssize_t>(request.size()))
         throw std::runtime_error{"cannot send"};
       c.busy = true;
       c.due = due;
@@ -144,8 +165,8 @@ private:
     c.busy = false;
   }
 
-  std::string request_;
-  double interval_; ///< nanoseconds between two requests; 0: closed loop
+  std::vector<std::string> requests_; ///< not empty
+  double interval_;                   ///< nanoseconds between two requests; 0: closed loop
   std::vector<connection> connections_;
   std::vector<pollfd> polled_;
   std::vector<clock_type::duration> latencies_;
@@ -157,11 +178,11 @@ private:
 } // namespace
 
 int main(int count, char** arguments) {
-  if (count != 5) return std::fputs("usage: load PORT CONNECTIONS SECONDS RATE <REQUEST\n", stderr), 2;
-  std::string request{std::istreambuf_iterator<char>{std::cin}, {}};
+  if (count != 5) return std::fputs("usage: load PORT CONNECTIONS SECONDS RATE <REQUESTS\n", stderr), 2;
+  std::string input{std::istreambuf_iterator<char>{std::cin}, {}};
   prctl(PR_SET_TIMERSLACK, 1000); // nanoseconds: the default of 50 µs would be most of what is measured
   try {
-    generator load{static_cast<std::uint16_t>(std::atoi(arguments[1])), std::move(request),
+    generator load{static_cast<std::uint16_t>(std::atoi(arguments[1])), split(input),
                    static_cast<std::size_t>(std::atoi(arguments[2])), std::atof(arguments[4])};
     load.run(std::chrono::duration<double>{std::atof(arguments[3])});
     load.report();

@@ -83,7 +83,7 @@ export class House extends Server {
           const is_json = answer.headers["content-type"]?.startsWith("application/json");
           done({
             status: answer.statusCode,
-            headers: new Headers(answer.headers),
+            headers: new Headers(Object.entries(answer.headers).flatMap(([name, values]) => [values].flat().map((value) => [name, value]))),
             text,
             body: is_json ? JSON.parse(text) : undefined,
             milliseconds: performance.now() - begun,

@@ -36,7 +36,8 @@ describe("signing up and in", () => {
 describe("golden examples", () => {
   const read = (file) => JSON.parse(readFileSync(join(root, "tests/contract", file), "utf8"));
   const served = {
-    mobile: ["/api/v1/auth", "/api/v1/mobile", "/api/v1/2fa", "/api/v1/oauth"],
+    mobile: ["/api/v1/auth", "/api/v1/mobile", "/api/v1/2fa", "/api/v1/oauth", "/api/v1/plans", "/api/v1/payments", "/api/v1/billing",
+      "/api/v1/trial", "/api/v1/subscriptions", "/api/v1/referral", "/api/v1/config-profiles", "/api/v1/users"],
     connect: ["/v1/auth"],
     workspace: ["/api/v1/auth", "/api/v1/profile", "/api/v1/user/"],
     console: ["/api/v1/auth"],

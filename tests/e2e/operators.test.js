@@ -30,6 +30,9 @@ describe("who may do what", () => {
     ["admin", "POST", `${accounts}/${id}/lock`, { reason: "a table of who may what" }],
     ["admin", "POST", `${accounts}/${id}/unlock`],
     ["admin", "DELETE", `${accounts}/${id}/sessions`],
+    ["support", "GET", `${accounts}/${id}/wallet`],
+    ["support", "GET", `${accounts}/${id}/wallet/transfers`],
+    ["admin", "POST", `${accounts}/${id}/wallet/adjustments`, { amount: "1.00", currency: "USD", reason: "a table of who may what" }],
     ["admin", "GET", "/api/v1/admin/audit"],
   ];
 

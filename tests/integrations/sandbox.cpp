@@ -274,10 +274,6 @@ const std::set<std::string> unsupported{"create node",
                                         "subscriptions list",
                                         "connection keys",
                                         "subscription settings",
-                                        "create hwid",
-                                        "hwid of user",
-                                        "delete hwid",
-                                        "delete all hwid",
                                         "squad nodes",
                                         "create squad",
                                         "create squad duplicate",
@@ -412,6 +408,107 @@ CAF_TEST(users are limited by their traffic) {
   for (const auto* bad : {"", "{}", "[]", R"({"used_bytes":-1})", R"({"used_bytes":"1"})", R"({"used_bytes":1e30})"})
     CAF_CHECK_EQUAL(control("POST", path, bad).status, 400);
   CAF_CHECK_EQUAL(control("POST", "/sandbox/panel/users/999/traffic", R"({"used_bytes":1})").status, 404);
+}
+
+CAF_TEST(traffic is set back when the users strategy says so) {
+  control("POST", "/sandbox/clock", R"({"now":"2027-01-31T12:00:00Z"})"); // a Sunday
+  const std::map<std::string, const char*> due{{"DAY", "2027-02-01T00:00:01Z"},
+                                               {"WEEK", "2027-02-01T00:00:01Z"},
+                                               {"MONTH", "2027-02-01T00:00:01Z"},
+                                               {"MONTH_ROLLING", "2027-02-28T00:00:01Z"}};
+  std::map<std::string, std::string> ids;
+  for (const auto* strategy : {"NO_RESET", "DAY", "WEEK", "MONTH", "MONTH_ROLLING"}) {
+    ids[strategy] = create_user(strategy, {{"trafficLimitStrategy", strategy}})["id"].dump();
+    control("POST", "/sandbox/panel/users/" + ids[strategy] + "/traffic", R"({"used_bytes":700})");
+  }
+  const auto used = [&](const std::string& strategy) {
+    return panel("GET", "/api/users/" + ids[strategy])["/response/userTraffic/usedTrafficBytes"].get<int>();
+  };
+  for (const auto* moment : {"2027-01-31T23:59:00Z", "2027-02-01T00:00:01Z", "2027-02-28T00:00:01Z"}) {
+    control("POST", "/sandbox/clock", json{{"now", moment}}.dump());
+    CAF_CHECK_EQUAL(used("NO_RESET"), 700);
+    for (const auto& [strategy, when] : due)
+      CAF_CHECK_EQUAL(used(strategy), std::string(moment) < std::string(when) ? 700 : 0);
+  }
+}
+
+CAF_TEST(devices are registered by clients and up to the limit) {
+  const auto user = create_user("with_devices", {{"hwidDeviceLimit", 2}});
+  const auto path = "/api/hwid/devices/" + user["id"].dump();
+  for (const auto* hwid : {"device-one", "device-one", "device-two", "device-three", "short"})
+    CAF_CHECK_EQUAL(send({"GET", user["subscriptionUrl"], {{"X-Hwid", hwid}}}).status, 200);
+  CAF_CHECK_EQUAL(panel("GET", path)["/response/total"], 2);
+  const json third{{"userId", user["id"]}, {"hwid", "device-three"}};
+  CAF_CHECK_EQUAL(panel("POST", "/api/hwid/devices", third.dump())["/errorCode"], "A099");
+  const json first{{"userId", user["id"]}, {"hwid", "device-one"}};
+  CAF_CHECK_EQUAL(panel("POST", "/api/hwid/devices/delete", first.dump())["/response/total"], 1);
+  CAF_CHECK_EQUAL(panel("POST", "/api/hwid/devices", third.dump())["/response/total"], 2);
+  CAF_CHECK_EQUAL(panel("POST", "/api/hwid/devices", third.dump())["/errorCode"], "A098");
+}
+
+CAF_TEST(the panel can be of version two) {
+  const auto in_3 = create_user("changing");
+  CAF_CHECK(!in_3.contains("uuid"));
+  CAF_CHECK_EQUAL(control("POST", "/sandbox/panel/version", R"({"version":"2.8.1"})").status, 200);
+  CAF_CHECK_EQUAL(panel("GET", "/api/system/metadata")["/response/version"], "2.8.1");
+  const auto user = panel("GET", "/api/users/by-username/changing")["/response"];
+  CAF_CHECK_EQUAL(user["id"], in_3["id"]);
+  const auto uuid = user["uuid"].get<std::string>(), path = "/api/users/" + uuid;
+  CAF_CHECK_EQUAL(panel("GET", path).status, 200);
+  CAF_CHECK_EQUAL(panel("GET", "/api/users/" + in_3["id"].dump()).status, 400);
+  CAF_CHECK_EQUAL(panel("POST", path + "/actions/extend", R"({"days":1})").status, 404);
+  CAF_CHECK_EQUAL(panel("POST", path + "/actions/reset-traffic").status, 200);
+  CAF_CHECK_EQUAL(panel("GET", "/api/users/by-email/nobody@example.com")["/response"], json::array());
+  CAF_CHECK_EQUAL(panel("PATCH", "/api/users", json{{"id", in_3["id"]}, {"tag", "A"}}.dump()).status, 400);
+  CAF_CHECK_EQUAL(panel("PATCH", "/api/users", json{{"uuid", uuid}, {"tag", "A"}}.dump()).status, 200);
+  CAF_CHECK_EQUAL(panel("GET", "/api/users/by-tag/A")["/response/0/uuid"], uuid);
+  CAF_CHECK_EQUAL(panel("GET", "/api/subscriptions/by-uuid/" + uuid).status, 200);
+  const json device{{"userUuid", uuid}, {"hwid", "device-0123456789"}};
+  CAF_CHECK_EQUAL(panel("POST", "/api/hwid/devices", device.dump())["/response/devices/0/userUuid"], uuid);
+  CAF_CHECK(!panel("GET", "/api/nodes")["/response/0"].contains("ips"));
+  restart();
+  CAF_CHECK_EQUAL(panel("GET", "/api/hwid/devices/" + uuid)["/response/total"], 1);
+  CAF_CHECK_EQUAL(panel("DELETE", path)["/response/isDeleted"], true);
+  for (const auto* bad : {"", "[]", "{}", R"({"version":3})", R"({"version":"1.0"})"})
+    CAF_CHECK_EQUAL(control("POST", "/sandbox/panel/version", bad).status, 400);
+}
+
+CAF_TEST(templates answer as the document says) {
+  std::ifstream file("tests/fixtures/panel/panel-openapi.json");
+  const auto schemas = json::parse(file)["components"]["schemas"];
+  const auto check = [&](const std::string& schema, const json& response) {
+    std::vector<std::string> expected = schemas[schema]["properties"]["response"]["required"];
+    std::set<std::string> names, wanted(expected.begin(), expected.end());
+    for (const auto& [name, value] : response.items()) names.insert(name);
+    CAF_CHECK_EQUAL(names, wanted);
+  };
+  const std::string path = "/api/subscription-templates";
+  const auto list = panel("GET", path);
+  check("GetTemplatesResponseDto", list["/response"]);
+  CAF_CHECK_EQUAL(list["/response/total"], 5);
+  CAF_CHECK(list["/response/templates/0/templateJson"].is_null());
+  const auto made = panel("POST", path, R"({"name":"Mine","templateType":"SINGBOX"})");
+  CAF_CHECK_EQUAL(made.status, 201);
+  check("CreateSubscriptionTemplateResponseDto", made["/response"]);
+  const auto uuid = made["/response/uuid"];
+  const auto filled = panel("PATCH", path, json{{"uuid", uuid}, {"templateJson", {{"a", 1}}}}.dump());
+  check("UpdateTemplateResponseDto", filled["/response"]);
+  CAF_CHECK_EQUAL(panel("GET", path + "/" + uuid.get<std::string>())["/response/templateJson/a"], 1);
+
+  const auto refused = [&](const char* method, const json& body) {
+    return panel(method, path, body.dump())["/errorCode"];
+  };
+  CAF_CHECK_EQUAL(refused("POST", {{"name", "Mine"}, {"templateType", "SINGBOX"}}), "A176");
+  CAF_CHECK_EQUAL(refused("POST", {{"name", "Default"}, {"templateType", "STASH"}}), "A172");
+  CAF_CHECK_EQUAL(refused("POST", {{"name", "Mine"}, {"templateType", "XRAY_BASE64"}}), "A180");
+  CAF_CHECK_EQUAL(refused("PATCH", {{"uuid", uuid}, {"encodedTemplateYaml", "YQ=="}}), "A174");
+  CAF_CHECK_EQUAL(refused("PATCH", {{"uuid", "11111111-1111-4111-8111-111111111111"}}), "A170");
+  const std::pair<const char*, const char*> invalid[]{{"a", "CLASH"}, {"a.b", "CLASH"}, {"ab", "OTHER"}};
+  for (const auto& [name, type] : invalid)
+    CAF_CHECK_EQUAL(panel("POST", path, json{{"name", name}, {"templateType", type}}.dump()).status, 400);
+  CAF_CHECK_EQUAL(panel("DELETE", path + "/" + uuid.get<std::string>()).status, 204);
+  const auto kept = list["/response/templates/0/uuid"].get<std::string>();
+  CAF_CHECK_EQUAL(panel("DELETE", path + "/" + kept)["/errorCode"], "A178");
 }
 
 CAF_TEST(nodes flip and say so) {

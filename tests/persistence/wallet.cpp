@@ -353,16 +353,18 @@ CAF_TEST(the audit holds each payment against its bookings) {
   });
   CAF_CHECK_EQUAL(found(), rules{});
   post(spend(id, buyer, 999));
+  CAF_CHECK_EQUAL(found(), rules{"purchase_differs"});
+  run("UPDATE payments SET is_fulfilled = true");
   CAF_CHECK_EQUAL(found(), rules{});
-  run("UPDATE payments SET state = 'refunded', settled_at = NULL");
+  run("UPDATE payments SET state = 'refunded'");
   CAF_CHECK_EQUAL(found(), (rules{"payment_not_booked", "purchase_differs"}));
   commit([&](transaction& tx) { wallet::store::undo_purchase(tx, id, now); });
   CAF_CHECK_EQUAL(found(), rules{"payment_not_booked"});
   refund(999);
   CAF_CHECK_EQUAL(found(), rules{});
-  run("UPDATE payments SET state = 'paid', settled_at = now()");
+  run("UPDATE payments SET state = 'paid'");
   CAF_CHECK_EQUAL(found(), (rules{"refunded_without_payment", "purchase_differs"}));
-  run("UPDATE payments SET state = 'expired', settled_at = NULL");
+  run("UPDATE payments SET state = 'expired', settled_at = NULL, is_fulfilled = false");
   CAF_CHECK_EQUAL(found(), (rules{"booked_without_payment", "refunded_without_payment", "purchase_differs"}));
 }
 
