@@ -457,7 +457,7 @@ private:
     auto& sub = find("subscriptions", c.parameters.at("id"));
     const auto body = json::parse(c.body);
     const std::string attributes = "/data/attributes/";
-    if (text_at(body, "/data/id") != sub["id"]) refuse_field("/data/id");
+    if (sub["id"] != text_at(body, "/data/id")) refuse_field("/data/id");
     if (!is_running(sub)) return error(422, "The subscription has expired.");
     const auto variant =
         integer_at(body, attributes + "variant_id", 1, INT64_MAX, number(sub["attributes"], "variant_id"));

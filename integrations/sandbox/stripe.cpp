@@ -650,7 +650,7 @@ private:
                behavior = given.take("proration_behavior"), cancels = given.take("cancel_at_period_end");
     given.finish();
     if (!price.empty()) {
-      if (item != sub["items"]["data"][0]["id"]) refuse_missing("subscription item", item, 400);
+      if (sub["items"]["data"][0]["id"] != item) refuse_missing("subscription item", item, 400);
       change_price(sub, find_tariff(price), behavior);
     }
     if (!cancels.empty()) set_cancelling(sub, cancels == "true");
