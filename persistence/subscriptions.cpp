@@ -130,11 +130,21 @@ std::optional<period> find_period(transaction& tx, source from, const std::strin
   return row ? std::optional{read_period(*row)} : std::nullopt;
 }
 
+namespace {
+
+/// Whoever comes second may have looked at its clock first: nothing happens before what it follows.
+timestamp not_before(const std::optional<subscription>& current, timestamp now) {
+  return current ? std::max(now, current->started_at) : now;
+}
+
+} // namespace
+
 // Killed before the commit: nothing was bought; after it: the outbox tells the panel, the stored event the sockets.
 subscription grant(transaction& tx, const account_id& account, const order& ordered, timestamp now) {
   lock_account(tx, account);
   auto current = find_current(tx, account);
   if (find_period(tx, ordered.from, ordered.cause)) return current.value();
+  now = not_before(current, now);
   auto plan = current ? find_any_plan(tx, current->plan) : std::nullopt;
   auto periods = rules::after_grant(list_periods(tx, account, now), plan, ordered, now);
   save(tx, account, periods, now);
@@ -150,6 +160,7 @@ std::optional<period> find_trial(transaction& tx, const account_id& account) {
 bool take_back(transaction& tx, const account_id& account, source from, const std::string& cause, timestamp now) {
   lock_account(tx, account);
   auto current = find_current(tx, account);
+  now = not_before(current, now);
   tx.run("UPDATE subscription_periods SET taken_back_at = coalesce(taken_back_at, $4::timestamptz) "
          "WHERE account_id = $1::uuid AND source = $2 AND cause = $3",
          account, from, cause, now);

@@ -169,6 +169,13 @@ CAF_TEST(the same plan goes on from its end and an expired one from now) {
   CAF_CHECK(again.id == longer.id);
 }
 
+CAF_TEST(whoever comes second with an earlier clock loses nothing) {
+  grant(cheap, moment(10));
+  auto second = grant(cheap, moment(9));
+  CAF_CHECK(second.started_at == moment(10));
+  CAF_CHECK(second.expires_at == moment(10) + days{60});
+}
+
 CAF_TEST(another plan takes over with the value that is left) {
   grant(cheap, moment(0));
   auto changed = grant(dear, moment(0) + days{10});
