@@ -50,6 +50,7 @@ describe("trials and cancelling", () => {
     for (const answer of lost) assert_error(answer, 400, "TRIAL_USED");
     assert.equal(days_until(trial_end, Date.now()), 3);
     assert.equal(subscription.status, "trial");
+    await eventually(async () => assert.equal((await server.get(`/api/v1/subscriptions/config/${ada.id}`, ada.token)).status, 200));
     const active = agreed("GET", "/api/v1/subscriptions/active", await server.get("/api/v1/subscriptions/active", ada.token));
     assert.deepEqual([active.status, active.max_devices, active.traffic_limit_bytes], ["trial", 2, 5 * 2 ** 30]);
     const after = agreed("GET", "/api/v1/trial/status", await server.get("/api/v1/trial/status", ada.token));
