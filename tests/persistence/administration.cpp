@@ -183,7 +183,7 @@ CAF_TEST(a locked account is out at once and a reason is kept) {
   auto unlocked = perform(unlock_account{.caller = {.account = boss}, .account = bob});
   CAF_CHECK(!value_of(unlocked).locked_at && !value_of(unlocked).lock_reason && value_of(unlocked).account.is_active);
   CAF_CHECK_EQUAL(story({.actor = boss}), "user.activate success; user.deactivate success; user.deactivate success; ");
-  CAF_CHECK_EQUAL(trail({.action = "user.deactivate"}).items.at(1).entry.details.at("reason"), "spam");
+  CAF_CHECK(trail({.action = "user.deactivate"}).items.at(1).entry.details.at("reason") == "spam");
   CAF_CHECK(trail({.action = "user.deactivate"}).items.at(1).entry.origin.address == "::1");
 }
 

@@ -207,9 +207,9 @@ CAF_TEST(days for an account without a plan are of the codes or of the first on 
   add("WEEK", {.kind = promo_kind::days, .days = 7, .plan = premium.id});
   add("MONTH", {.kind = promo_kind::days, .days = 31, .traffic_bytes = std::int64_t{1} << 30});
   use(ann, "WEEK");
-  CAF_CHECK_EQUAL(subscription_of(ann)->plan_name, "Premium");
+  CAF_CHECK(subscription_of(ann)->plan_name == "Premium");
   use(bob, "MONTH");
-  CAF_CHECK_EQUAL(subscription_of(bob)->plan_name, "Basic");
+  CAF_CHECK(subscription_of(bob)->plan_name == "Basic");
   CAF_CHECK(subscription_of(bob)->expires_at == now + days{31});
   CAF_CHECK(subscription_of(bob)->traffic_limit_bytes == std::int64_t{101} << 30);
 }
@@ -432,7 +432,7 @@ CAF_TEST(codes and their uses are listed newest first) {
   use(bob, "GIFT1");
   auto list = [&](list_promo_codes wanted) { return commit([&](transaction& tx) { return store::list(tx, wanted); }); };
   CAF_CHECK_EQUAL(list({}).total, 2);
-  CAF_CHECK_EQUAL(list({.limit = 1}).items.at(0).code, "SALE1");
+  CAF_CHECK(list({.limit = 1}).items.at(0).code == "SALE1");
   CAF_CHECK_EQUAL(list({.text = "gift"}).total, 1);
   CAF_CHECK_EQUAL(list({.text = "%"}).total, 0);
   CAF_CHECK_EQUAL(list({.kind = promo_kind::discount}).total, 1);

@@ -255,7 +255,7 @@ CAF_TEST(a trial is once and never after a subscription) {
   CAF_CHECK(perform(subscriptions::get_trial{ann}, moment(0)).is_eligible);
   CAF_CHECK_EQUAL(race(activate(ann)), 1);
   CAF_CHECK(current()->status == subscriptions::status::trial);
-  CAF_CHECK_EQUAL(current()->plan_name, "Trial");
+  CAF_CHECK(current()->plan_name == "Trial");
   CAF_CHECK(current()->max_devices == 1);
   auto shown = perform(subscriptions::get_trial{ann}, moment(1));
   CAF_CHECK(shown.is_active && !shown.is_eligible);
@@ -278,7 +278,7 @@ CAF_TEST(a plan on sale that is flagged gives the trial) {
     store::save_plan(tx, flagged);
     subscriptions::perform(tx, subscriptions::activate_trial{ann}, {.duration_days = 3}, moment(0));
   });
-  CAF_CHECK_EQUAL(current()->plan_name, "Taste");
+  CAF_CHECK(current()->plan_name == "Taste");
   CAF_CHECK(current()->expires_at == moment(0) + days{5});
 }
 
