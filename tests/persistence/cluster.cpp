@@ -222,10 +222,11 @@ CAF_TEST(a creation that was killed half way is begun again) {
   CAF_CHECK(!fs::exists(half));
 }
 
-CAF_TEST(a lock file that names somebody else is no obstacle) {
+CAF_TEST(lock files that name somebody else are no obstacle) {
   { cluster one(directory); }
   // Our own process: it lives and is no postmaster, as any process may be after a restart of the machine.
-  std::ofstream(directory / "postgres/data/postmaster.pid") << getpid() << "\n";
+  for (const auto* file : {"postgres/data/postmaster.pid", "postgres/.s.PGSQL.5432.lock"})
+    std::ofstream(directory / file) << getpid() << "\n";
   cluster one(directory);
   CAF_CHECK_EQUAL(ask(one, "SELECT 1"), "1");
 }
