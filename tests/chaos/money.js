@@ -83,13 +83,12 @@ class Client {
     Object.assign(this, { town, name, dice: new Dice(town.seed, name) });
   }
 
-  async ask(method, path, { body, headers } = {}) {
+  async ask(method, path, { body, headers, is_signed_in = true } = {}) {
     let turn = this.#turn++;
     return persist(async () => {
       const node = this.town.nodes[turn++ % 2];
-      const { token } = this;
-      const answer = await node.api(method, path, { token, body, headers });
-      if (answer.status !== 401 || !token) return answer;
+      const answer = await node.api(method, path, { token: is_signed_in ? this.token : undefined, body, headers });
+      if (answer.status !== 401 || !is_signed_in) return answer;
       await this.sign_in(); // the clock was moved past the token's end
       throw new Error("once more");
     }, is_undecided);
@@ -131,25 +130,25 @@ class Buyer extends Client {
   async #register() {
     const device = { ...phone, device_id: this.device_id };
     const body = { email: this.email, password, device, referral_code: this.referral_code };
-    const { status, text } = await this.ask("POST", "/api/v1/mobile/auth/register", { body });
+    const { status, text } = await this.ask("POST", "/api/v1/mobile/auth/register", { body, is_signed_in: false });
     assert.ok([201, 409].includes(status), text); // 409: an earlier try was heard
   }
 
   async sign_in() {
-    this.token = undefined;
     const { status, body, text } = await (this.is_in_telegram ? this.#sign_in_by_telegram() : this.#sign_in_by_password());
     assert.equal(status, 200, text);
     Object.assign(this, { id: body.user.id, token: body.access_token });
   }
 
   #sign_in_by_password() {
-    return this.ask("POST", "/api/v1/auth/login", { body: { login_or_email: this.email, password } });
+    const body = { login_or_email: this.email, password };
+    return this.ask("POST", "/api/v1/auth/login", { body, is_signed_in: false });
   }
 
   async #sign_in_by_telegram() {
     const { init_data } = await this.town.control("POST", "telegram/person", { id: this.donor, first_name: this.name });
     const body = { init_data, referral_code: this.referral_code };
-    return this.ask("POST", "/api/v1/auth/telegram/miniapp", { body });
+    return this.ask("POST", "/api/v1/auth/telegram/miniapp", { body, is_signed_in: false });
   }
 
   async buy() {
@@ -205,11 +204,11 @@ class Operator extends Client {
   }
 
   async sign_in() {
-    this.token = undefined;
     const { email, password } = this.town.nodes[0].demo_admin;
-    const { status, body, text } = await this.ask("POST", "/api/v1/auth/login", { body: { login_or_email: email, password } });
-    assert.equal(status, 200, text);
-    this.token = body.access_token;
+    const form = { login_or_email: email, password };
+    const answer = await this.ask("POST", "/api/v1/auth/login", { body: form, is_signed_in: false });
+    assert.equal(answer.status, 200, answer.text);
+    this.token = answer.body.access_token;
   }
 
   async live() {
