@@ -299,14 +299,21 @@ void cluster::ensure_running() {
   }
 }
 
+/// PostgreSQL refuses to start while the process that a lock file names exists. After a restart of the machine that may
+/// be anybody, and a postmaster that was killed with its parent exists until somebody waits for it.
+void cluster::clear_lock(const fs::path& file) const {
+  const auto lines = lines_of(file);
+  const auto named = lines.empty() ? 0 : parse_int(lines.front()).value_or(0);
+  if (named <= 0 || kill(named, 0) != 0) return; // PostgreSQL sees that by itself
+  const auto directory = directory_served_by(named);
+  if (!directory || (directory->is_absolute() && *directory != data())) fs::remove(file);
+}
+
 /// Runs the postmaster itself: pg_ctl would poll ten times a second where we look more often.
 void cluster::launch() {
   report_("starting PostgreSQL in " + home_.string());
-  // After a restart of the machine the process that the lock file names may be anybody; PostgreSQL would refuse.
-  if (const auto named = get_state().process; named != 0 && kill(named, 0) == 0) {
-    const auto directory = directory_served_by(named);
-    if (!directory || (directory->is_absolute() && *directory != data())) fs::remove(data() / "postmaster.pid");
-  }
+  clear_lock(data() / "postmaster.pid");
+  clear_lock(socket_ / ".s.PGSQL.5432.lock");
   auto postmaster = program("postgres", {"-D", data().string(), "-k", socket_.string(), "-p", "5432"});
   postmaster.own_session = true;
   child_ = start(postmaster);

@@ -70,6 +70,7 @@ private:
   void initialize(const file_lock& setup);
   void find_programs();
   void ensure_running();
+  void clear_lock(const std::filesystem::path& file) const;
   void launch();
   bool child_ended();
   void stop();

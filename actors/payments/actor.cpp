@@ -320,18 +320,19 @@ auto remove_saved(self_pointer self, const remove_saved_method& request) {
 
 // ---- What operators decide
 
-/// A refund without an answer: the row says so, and the poller repeats it, unless it certainly did not happen.
+/// A refund without an answer: the row says so, and the poller repeats it, unless it certainly did not happen. An
+/// earlier try may still be on its way to the provider, whatever becomes of this one.
 struct lost_refund {
   self_pointer self;
   payment_id id;
+  bool is_first_try;
   payment_promise promise;
 
   void deliver(const caf::error& error) {
     auto what = describe(error);
-    if (!is_certainly_not_executed(what.code)) {
-      if (what.code != ec::upstream) what = {.code = ec::timeout};
-      return promise.deliver(to_error(std::move(what))), void();
-    }
+    bool executed = !is_certainly_not_executed(what.code);
+    if (executed && what.code != ec::upstream) what = {.code = ec::timeout};
+    if (executed || !is_first_try) return promise.deliver(to_error(std::move(what))), void();
     auto answer = to_error(std::move(what));
     transact(
         self, self->state.context.database,
@@ -347,9 +348,11 @@ refund_charge refund_of(const store::record& row) { return {row.id, row.external
 
 /// Killed after the provider has given the money back and before `apply` is committed: the poller repeats the refund,
 /// which happens once, and sees it.
-void refund_at_provider(self_pointer self, const store::record& row, payment_promise promise) {
-  ask_provider(self, row.provider, create_patience, refund_of(row), lost_refund{self, row.id, promise},
-               [self, row, promise](charge& seen) { answer_applied(self, row, seen, promise); });
+void refund_at_provider(self_pointer self, const refunding& begun, payment_promise promise) {
+  auto& row = begun.row;
+  ask_provider(self, row.provider, create_patience, refund_of(row),
+               lost_refund{self, row.id, begun.is_first_try, promise},
+               [self, row = row, promise](charge& seen) { answer_applied(self, row, seen, promise); });
 }
 
 auto refund(self_pointer self, const refund_payment& request) {
@@ -362,7 +365,7 @@ auto refund(self_pointer self, const refund_payment& request) {
       },
       promise,
       [self, promise](refunding& begun) mutable {
-        if (begun.asks_provider) refund_at_provider(self, begun.row, promise);
+        if (begun.asks_provider) refund_at_provider(self, begun, promise);
         else promise.deliver(payment{begun.row});
       });
   return promise;

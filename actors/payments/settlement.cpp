@@ -426,6 +426,7 @@ refunding begin_refund(transaction& tx, const terms& by, const refund_payment& r
   if (row.state == state::refunded) return {row};
   if (row.state != state::paid && row.state != state::held)
     fail(ec::refused, "Only what was paid can be given back", "NOT_PAID");
+  bool is_first_try = !row.refund_at;
   record(tx, "payment.refund", row, request, request.at_provider ? "at the provider" : "by hand", now);
   if (request.at_provider) {
     row.refund_at = row.refund_at.value_or(now);
@@ -436,7 +437,7 @@ refunding begin_refund(transaction& tx, const terms& by, const refund_payment& r
     take(tx, by, decide(row, gone), row, gone, now);
   }
   store::save(tx, row);
-  return {row, request.at_provider};
+  return {row, request.at_provider, is_first_try};
 }
 
 void end_refund(transaction& tx, const payment_id& id) {

@@ -70,6 +70,7 @@ void give_up(transaction& tx, const payment_id& id);
 struct refunding {
   store::record row;
   bool asks_provider = false; ///< false: nothing is left to do
+  bool is_first_try = true;   ///< false: nobody has heard yet how an earlier one ended
 };
 
 /// Notes in row and trail that the money goes back or, given back by hand, takes everything back at once.

@@ -4,8 +4,8 @@ namespace backstay::sandbox {
 
 namespace {
 
-/// In reality five minutes to eight hours apart, for a day.
-constexpr int webhook_retries = 10;
+/// In reality five minutes to eight hours apart, for a day; here for minutes, over restarts of the server.
+constexpr int webhook_retries = 100;
 constexpr int webhook_retry_after_ms = 2000;
 
 /// Tribute, as far as people donate by it: no calls for servers, only webhooks.

@@ -656,6 +656,9 @@ CAF_TEST(a refund is told by the provider or noted as unknown) {
   database.returns(done{});
   CAF_CHECK(ask(refund_payment{}).code == ec::refused);
   CAF_CHECK_EQUAL(*database.asked, before + 3); // and not any more
+  database.returns(refunding{row, true, false});
+  CAF_CHECK(ask(refund_payment{}).code == ec::refused);
+  CAF_CHECK_EQUAL(*database.asked, before + 4); // an earlier one may have happened: it goes on
 }
 
 CAF_TEST(a refund without an answer is repeated by the poller) {

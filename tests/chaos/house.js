@@ -28,11 +28,11 @@ export const is_repeatable = ({ status }) => status === 503 || status === 504;
 export const patience_ms = 6000;
 
 /** What a client does: repeats what was not done or is unknown, also when nobody is there. */
-export async function persist(call) {
+export async function persist(call, is_to_repeat = is_repeatable) {
   for (const end = Date.now() + 120_000; Date.now() < end; await sleep(50)) {
     try {
       const answer = await call();
-      if (!is_repeatable(answer) && answer.body?.error?.code !== "IDEMPOTENCY_KEY_IN_USE") return answer;
+      if (!is_to_repeat(answer) && answer.body?.error?.code !== "IDEMPOTENCY_KEY_IN_USE") return answer;
     } catch {
       // the server was killed
     }
@@ -178,13 +178,17 @@ export class House extends Server {
 
   /** PostgreSQL then ends all of them, and recovers. */
   async kill_backend() {
-    const all = await eventually(() => this.backends()); // it may still recover from the last time
+    const all = await eventually(async () => {
+      const found = await this.backends(); // it may still recover from the last time
+      assert.ok(found.length > 0, "nobody is connected");
+      return found;
+    });
     process.kill(all[0], "SIGKILL");
     await eventually(() => assert.ok(!all.some((pid) => existsSync(`/proc/${pid}`))));
   }
 
   async kill_postmaster() {
-    const killed = this.postmaster;
+    const killed = await eventually(() => this.postmaster); // it may still start after the last time
     process.kill(killed, "SIGKILL");
     await eventually(() => assert.notEqual(this.postmaster, killed));
   }

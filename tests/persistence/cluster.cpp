@@ -5,6 +5,7 @@
 #include "tests/persistence/fixture.hpp"
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -228,6 +229,22 @@ CAF_TEST(a lock file that names somebody else is no obstacle) {
   std::ofstream(directory / "postgres/data/postmaster.pid") << getpid() << "\n";
   cluster one(directory);
   CAF_CHECK_EQUAL(ask(one, "SELECT 1"), "1");
+}
+
+CAF_TEST(a postmaster that was killed and that nobody has waited for is no obstacle) {
+  prctl(PR_SET_CHILD_SUBREAPER, 1); // orphans become our children, and stay until we wait for them
+  exit_code_of(in_child([&] {
+    cluster one(directory);
+    raise(SIGKILL);
+  }));
+  const auto killed = get_postmaster();
+  kill(killed, SIGKILL);
+  for (int i = 0; i < 100 && running(killed); ++i) std::this_thread::sleep_for(10ms);
+  CAF_CHECK(!running(killed));
+  cluster next(directory);
+  CAF_CHECK_EQUAL(ask(next, "SELECT 1"), "1");
+  CAF_CHECK_EQUAL(waitpid(killed, nullptr, WNOHANG), killed);
+  prctl(PR_SET_CHILD_SUBREAPER, 0);
 }
 
 CAF_TEST(a directory that cannot hold a socket has it elsewhere) {
