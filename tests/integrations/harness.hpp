@@ -3,6 +3,7 @@
 #include "actors/kernel/guardian.hpp"
 #include "integrations/call.hpp"
 #include "integrations/sandbox/sandbox.hpp"
+#include "tests/eventually.hpp"
 
 #include <asio.hpp>
 #include <caf/all.hpp>
@@ -240,13 +241,13 @@ inline std::vector<std::string> nonsense() {
   };
 }
 
-/// Waits for what comes in: `count` requests, or what there is after 5 s.
+/// Waits for what comes in: `count` requests, or what there is when patience ends.
 inline std::vector<incoming> wait_for(scripted_system& remote, std::size_t count) {
   std::vector<incoming> all;
-  for (int i = 0; i < 500 && all.size() < count; ++i) {
+  eventually([&] {
     for (auto& request : remote.take()) all.push_back(std::move(request));
-    if (all.size() < count) std::this_thread::sleep_for(std::chrono::milliseconds{10});
-  }
+    return all.size() >= count;
+  });
   return all;
 }
 

@@ -158,7 +158,7 @@ CAF_TEST(a mail arrives as it was written) {
 CAF_TEST(many at once arrive) {
   caf::scoped_actor self{client->system};
   for (int i = 0; i < 40; ++i) self->send(client->guard(), order("outbox-" + std::to_string(i)));
-  for (int i = 0; i < 500 && mails().size() < 40; ++i) std::this_thread::sleep_for(std::chrono::milliseconds{20});
+  eventually([&] { return mails().size() >= 40; });
   CAF_CHECK_EQUAL(mails().size(), 40u);
 }
 

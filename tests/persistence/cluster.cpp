@@ -2,6 +2,7 @@
 
 #include "persistence/cluster.hpp"
 
+#include "tests/eventually.hpp"
 #include "tests/persistence/fixture.hpp"
 
 #include <signal.h>
@@ -185,8 +186,7 @@ CAF_TEST(a killed postmaster is noticed and revived) {
   std::this_thread::sleep_for(300ms);
   const auto killed = get_postmaster();
   kill(killed, SIGKILL);
-  for (int i = 0; i < 100 && one.alive(); ++i) std::this_thread::sleep_for(10ms);
-  CAF_CHECK(!one.alive());
+  CAF_CHECK(eventually([&] { return !one.alive(); }));
   CAF_MESSAGE("revived after " << seconds_of([&] { one.revive(); }) << " s");
   CAF_CHECK(one.alive());
   CAF_CHECK(get_postmaster() != killed);
@@ -212,7 +212,7 @@ CAF_TEST(servers that start together create one cluster) {
 CAF_TEST(a creation that was killed half way is begun again) {
   const auto child = in_child([&] { cluster one(directory); });
   const auto half = directory / "postgres/data.new/PG_VERSION";
-  for (int i = 0; i < 1000 && !fs::exists(half); ++i) std::this_thread::sleep_for(2ms);
+  for (int i = 0; i < 30'000 && !fs::exists(half); ++i) std::this_thread::sleep_for(2ms);
   kill(child, SIGKILL);
   exit_code_of(child);
   CAF_CHECK(fs::exists(half));
@@ -239,8 +239,7 @@ CAF_TEST(a postmaster that was killed and that nobody has waited for is no obsta
   }));
   const auto killed = get_postmaster();
   kill(killed, SIGKILL);
-  for (int i = 0; i < 100 && running(killed); ++i) std::this_thread::sleep_for(10ms);
-  CAF_CHECK(!running(killed));
+  CAF_CHECK(eventually([&] { return !running(killed); }));
   cluster next(directory);
   CAF_CHECK_EQUAL(ask(next, "SELECT 1"), "1");
   CAF_CHECK_EQUAL(waitpid(killed, nullptr, WNOHANG), killed);

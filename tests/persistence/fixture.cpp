@@ -11,8 +11,19 @@ namespace backstay::persistence {
 
 namespace {
 
+/// One whose data need not survive the machine, only its processes: nothing waits for the disk.
+class test_cluster : public cluster {
+public:
+  explicit test_cluster(const std::filesystem::path& directory) : cluster(directory) {
+    pqxx::connection connection(url());
+    pqxx::nontransaction session(connection);
+    session.exec("ALTER SYSTEM SET fsync = off");
+    session.exec("SELECT pg_reload_conf()");
+  }
+};
+
 const cluster& shared_cluster() {
-  static const cluster instance([] {
+  static const test_cluster instance([] {
     const char* chosen = std::getenv("BACKSTAY_TEST_CLUSTER");
     // The program lies in <build tree>/tests.
     return chosen ? std::filesystem::path(chosen)

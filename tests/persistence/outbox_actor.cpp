@@ -6,6 +6,7 @@
 #include "actors/subscriptions/actor.hpp"
 #include "actors/subscriptions/store.hpp"
 #include "persistence/database.hpp"
+#include "tests/eventually.hpp"
 #include "tests/persistence/commerce.hpp"
 
 #include <algorithm>
@@ -62,7 +63,7 @@ struct fixture : commerce_database {
       ready = true;
       return {[](int) {}};
     });
-    wait_for([this] { return ready.load(); });
+    eventually([this] { return ready.load(); });
   }
   ~fixture() {
     {
@@ -71,13 +72,6 @@ struct fixture : commerce_database {
     }
     caf::anon_send_exit(starter, caf::exit_reason::kill);
     for (auto& one : started) caf::anon_send_exit(one, caf::exit_reason::kill);
-  }
-
-  template <class Condition>
-  static bool wait_for(Condition condition, std::chrono::seconds patience = 15s) {
-    for (auto until = steady_clock::now() + patience; steady_clock::now() < until; std::this_thread::sleep_for(10ms))
-      if (condition()) return true;
-    return condition();
   }
 
   template <class Handle>
@@ -131,7 +125,7 @@ struct fixture : commerce_database {
     });
   }
   bool becomes(const std::string& where, std::int64_t wanted) {
-    return wait_for([&] { return count(where) == wanted; });
+    return eventually([&] { return count(where) == wanted; });
   }
 
   performances done_so_far;
@@ -178,7 +172,7 @@ CAF_TEST(work whose holder is stuck is taken over and the late outcome changes n
   add(outbox::settle_work{"cryptobot", "7"});
   done_so_far.holds = true;
   start_outbox();
-  CAF_REQUIRE(wait_for([&] { return done_so_far.count("7") == 1; }));
+  CAF_REQUIRE(eventually([&] { return done_so_far.count("7") == 1; }));
   done_so_far.holds = false;
   auto later = std::make_shared<domain_clock>();
   later->set_offset(61s);
