@@ -10,8 +10,13 @@ from contextlib import ExitStack
 idle_connections = 5000
 
 
-def measure_throughput(bench, table, server, nginx, fastapi):
-    """Interleaved, so that what else the machine does befalls all alike."""
+def measure_throughput(bench, table, server, database):
+    """Beside nginx and FastAPI, interleaved, so that what else the machine does befalls all alike."""
+    with bench.nginx() as nginx, bench.fastapi(database, bench.keys, bench.peer_token, bench.payment) as fastapi:
+        compare_throughput(bench, table, server, nginx, fastapi)
+
+
+def compare_throughput(bench, table, server, nginx, fastapi):
     kinds = {
         "static": (server, "/health/live"),
         "session": (server, "/api/v1/auth/me", bench.token),
