@@ -487,19 +487,29 @@ void send_reply(const E& declared, exchange& x, const Reply& reply) {
 /// An endpoint that needs no actor: `respond` finds the reply in what the exchange has at hand.
 struct answered_here {};
 
-template <class E, class Domain>
-void handle(const E& declared, const Domain& domain, const exchange_ptr& x) {
-  input in{*x, *x->route, read_form(x->in().query), {}};
+template <class Message, class... Parts>
+Message read_request(const endpoint<Message, Parts...>& declared, exchange& x) {
   // Webhooks verify raw bytes; their body is not ours to parse here.
-  bool wants_fields = false;
-  declared.for_each([&]<class P>(const P&) { wants_fields |= part::reads_body<P> || part::is_file<P>; });
-  in.body = wants_fields ? read_body(x->in()) : body_content{.object = json::object()};
-  auto message = read_message(declared, in);
-  if constexpr (std::is_same_v<Domain, answered_here>) send_reply(declared, *x, respond(message, *x));
-  else
-    x->context().entry.ask(x, domain, std::move(message), [&declared](exchange& answered, const auto& reply) {
-      send_reply(declared, answered, reply);
-    });
+  constexpr bool wants_fields = ((part::reads_body<Parts> || part::is_file<Parts>) || ...);
+  input in{x, *x.route, read_form(x.in().query), {}};
+  in.body = wants_fields ? read_body(x.in()) : body_content{.object = json::object()};
+  return read_message(declared, in);
+}
+
+template <class Message, class... Parts>
+std::function<void(const exchange_ptr&)> handler_of(const endpoint<Message, Parts...>& declared, const answered_here&) {
+  return [&declared](const exchange_ptr& x) { send_reply(declared, *x, respond(read_request(declared, *x), *x)); };
+}
+
+template <class Message, class... Parts, class Domain>
+std::function<void(const exchange_ptr&)> handler_of(const endpoint<Message, Parts...>& declared, const Domain& domain) {
+  static_assert(handles<Domain, Message>, "the domain does not handle the endpoint's message");
+  using reply = typename Message::reply;
+  return [&declared, domain = caf::actor_cast<caf::actor>(domain)](const exchange_ptr& x) {
+    x->context().entry.template ask_for<reply>(
+        x, domain, caf::make_message(read_request(declared, *x)),
+        [&declared](exchange& answered, reply& what) { send_reply(declared, answered, what); });
+  };
 }
 
 } // namespace detail
@@ -508,53 +518,51 @@ inline constexpr detail::answered_here answered_here;
 
 // ---- registering -----------------------------------------------------------------------------------------------
 
-json describe_operation(const route& declared, json parameters, json body_properties, json body_required, json replies);
+/// Gathers what OpenAPI calls an operation.
+class operation_description {
+public:
+  void add_parameter(part::source from, const char* name, json schema, const char* doc);
+  /// `names`: alternatives, as in "email|login".
+  void add_field(std::string_view names, const json& schema, const char* doc, bool may_miss);
+  void add_file(const char* name, const char* doc, bool may_miss);
+  /// `content` is empty where nothing is answered but the status.
+  void add_reply(int status, const char* doc, json content = {});
+
+  json finish(const route& declared) &&;
+
+private:
+  json parameters_ = json::array(), fields_ = json::object(), required_ = json::array(), replies_ = json::object();
+};
 
 namespace detail {
 
+template <class Message, class P>
+void describe_part(const P& p, operation_description& to) {
+  if constexpr (part::reads_text<P>) {
+    using value = std::remove_cvref_t<decltype(std::declval<Message&>().*p.member)>;
+    to.add_parameter(p.from, p.name, schema_of_value<value>(p.limits), p.doc);
+  } else if constexpr (part::reads_body<P>) {
+    using value = std::remove_cvref_t<decltype(std::declval<Message&>().*p.member)>;
+    to.add_field(p.name, schema_of_value<value>(p.detail), p.doc, unwrapped<value>::optional || p.optional);
+  } else if constexpr (part::is_file<P>) {
+    using value = std::remove_cvref_t<decltype(std::declval<Message&>().*p.member)>;
+    to.add_file(p.name, p.doc, unwrapped<value>::optional);
+  } else if constexpr (part::is_bytes_reply<P>) {
+    to.add_reply(p.status, p.doc, {{p.content_type, json::object()}});
+  } else if constexpr (std::is_same_v<P, part::empty_reply>) {
+    to.add_reply(p.status, "Done, nothing to say");
+  } else if constexpr (part::is_reply<P>) {
+    to.add_reply(p.status, p.doc, {{"application/json", {{"schema", schema_of<typename Message::reply>(p.form)}}}});
+  } else if constexpr (std::is_same_v<P, part::failure>) {
+    to.add_reply(p.status, p.doc);
+  }
+}
+
 template <class Message, class... Parts>
 json describe(const endpoint<Message, Parts...>& declared, const route& made) {
-  json parameters = json::array(), properties = json::object(), required = json::array(), replies = json::object();
-  declared.for_each([&]<class P>(const P& p) {
-    if constexpr (part::reads_text<P>) {
-      using value = std::remove_cvref_t<decltype(std::declval<Message&>().*p.member)>;
-      constexpr const char* places[] = {"path", "query", "header"};
-      json one{
-          {"name", p.name}, {"in", places[static_cast<int>(p.from)]}, {"schema", schema_of_value<value>(p.limits)}};
-      if (p.from == part::source::path) one["required"] = true;
-      if (*p.doc) one["description"] = p.doc;
-      parameters.push_back(std::move(one));
-    } else if constexpr (part::reads_body<P>) {
-      using value = std::remove_cvref_t<decltype(std::declval<Message&>().*p.member)>;
-      std::string_view names = p.name;
-      auto schema = schema_of_value<value>(p.detail);
-      if (*p.doc) schema["description"] = p.doc;
-      bool alternatives = names.find('|') != names.npos;
-      if (!unwrapped<value>::optional && !p.optional && !alternatives) required.push_back(p.name);
-      for (; !names.empty();) {
-        auto name = names.substr(0, names.find('|'));
-        properties[std::string{name}] = schema;
-        names.remove_prefix(std::min(names.size(), name.size() + 1));
-      }
-    } else if constexpr (part::is_file<P>) {
-      properties[p.name] = {{"type", "string"}, {"contentMediaType", "application/octet-stream"}};
-      if (*p.doc) properties[p.name]["description"] = p.doc;
-      if (!unwrapped<std::remove_cvref_t<decltype(std::declval<Message&>().*p.member)>>::optional)
-        required.push_back(p.name);
-    } else if constexpr (part::is_bytes_reply<P>) {
-      replies[std::to_string(p.status)] = {{"description", p.doc}, {"content", {{p.content_type, json::object()}}}};
-    } else if constexpr (std::is_same_v<P, part::empty_reply>) {
-      replies[std::to_string(p.status)] = {{"description", "Done, nothing to say"}};
-    } else if constexpr (part::is_reply<P>) {
-      replies[std::to_string(p.status)] = {
-          {"description", p.doc},
-          {"content", {{"application/json", {{"schema", schema_of<typename Message::reply>(p.form)}}}}}};
-    } else if constexpr (std::is_same_v<P, part::failure>) {
-      replies[std::to_string(p.status)] = {{"description", p.doc}};
-    }
-  });
-  return describe_operation(made, std::move(parameters), std::move(properties), std::move(required),
-                            std::move(replies));
+  operation_description operation;
+  declared.for_each([&](const auto& p) { describe_part<Message>(p, operation); });
+  return std::move(operation).finish(made);
 }
 
 template <class Message, class Domain, class... Parts>
@@ -572,7 +580,7 @@ route make_route(const endpoint<Message, Parts...>& declared, const Domain& doma
     if constexpr (std::is_same_v<P, part::body_limit>) made.body_limit = p.bytes;
     if constexpr (part::is_known<P>) made.idempotent |= p.is_claim;
   });
-  made.handle = [&declared, domain](const exchange_ptr& x) { handle(declared, domain, x); };
+  made.handle = handler_of(declared, domain);
   made.describe = [&declared, made] { return describe(declared, made); };
   return made;
 }

@@ -40,40 +40,54 @@ struct gateway_call {
 
 caf::behavior behave_as_gateway(gateway_pointer self, std::chrono::milliseconds deadline);
 
-/// The way from the HTTP thread to the domains.
+/// Whether the typed actor `Actor` has a line for `Message`.
+template <class Actor, class Message>
+concept handles = caf::response_type_unbox<caf::signatures_of_t<Actor>, caf::detail::type_list<Message>>::valid;
+
+/// The way from the HTTP thread to the domains. What depends on the type of the domain ends here: below, only the
+/// reply's type is known, which spares the compiler most of its work.
 class gateway {
 public:
   gateway() = default;
   explicit gateway(caf::actor entry) : entry_(std::move(entry)) {}
 
-  /// Asks `domain`, and runs `then` with its answer in the gateway's context; a failure is the exchange's answer, and
-  /// so is silence beyond the deadline.
+  /// Asks `domain`, and runs `then(exchange&, reply&)` with its answer in the gateway's context; a failure is the
+  /// exchange's answer, and so is silence beyond the deadline.
   template <class Actor, class Message, class Then>
+  requires handles<Actor, Message>
   void ask(exchange_ptr x, const Actor& domain, Message message, Then then) const {
-    caf::anon_send(entry_, gateway_call{[x = std::move(x), domain, message = std::move(message),
-                                         then = std::move(then)](gateway_pointer self) mutable {
-                     keep(self, x);
-                     x->set_handed_over();
-                     self->request(domain, caf::infinite, std::move(message))
-                         .then([x, then = std::move(then)](typename Message::reply& reply) { then(*x, reply); },
-                               [x](const caf::error& error) { x->fail(describe(error)); });
-                   }});
+    ask_for<typename Message::reply>(std::move(x), caf::actor_cast<caf::actor>(domain),
+                                     caf::make_message(std::move(message)), std::move(then));
   }
 
-  /// Asks without an exchange; `then` and `otherwise` run in the gateway's context.
+  /// The same for who knows already that `domain` answers `question` with a `Reply`.
+  template <class Reply>
+  void ask_for(exchange_ptr x, caf::actor domain, caf::message question,
+               std::function<void(exchange&, Reply&)> then) const {
+    run([x = std::move(x), domain = std::move(domain), question = std::move(question),
+         then = std::move(then)](gateway_pointer self) mutable {
+      keep(self, x);
+      x->set_handed_over();
+      self->request(domain, caf::infinite, std::move(question))
+          .then([x, then = std::move(then)](Reply& reply) { then(*x, reply); },
+                [x](const caf::error& error) { x->fail(describe(error)); });
+    });
+  }
+
+  /// Asks without an exchange; `then(reply&)` and `otherwise(const fault&)` run in the gateway's context.
   template <class Actor, class Message, class Then, class Otherwise>
+  requires handles<Actor, Message>
   void ask_aside(const Actor& domain, Message message, Then then, Otherwise otherwise) const {
-    caf::anon_send(entry_, gateway_call{[domain, message = std::move(message), then = std::move(then),
-                                         otherwise = std::move(otherwise)](gateway_pointer self) mutable {
-                     self->request(domain, std::chrono::seconds{5}, std::move(message))
-                         .then([then = std::move(then)](typename Message::reply& reply) mutable { then(reply); },
-                               [otherwise = std::move(otherwise)](const caf::error& error) mutable {
-                                 otherwise(describe(error));
-                               });
-                   }});
+    run([domain = caf::actor_cast<caf::actor>(domain), question = caf::make_message(std::move(message)),
+         then = std::move(then), otherwise = std::move(otherwise)](gateway_pointer self) mutable {
+      self->request(domain, std::chrono::seconds{5}, std::move(question))
+          .then([then = std::move(then)](typename Message::reply& reply) mutable { then(reply); },
+                [otherwise = std::move(otherwise)](const caf::error& error) mutable { otherwise(describe(error)); });
+    });
   }
 
 private:
+  void run(std::function<void(gateway_pointer)> call) const { caf::anon_send(entry_, gateway_call{std::move(call)}); }
   static void keep(gateway_pointer self, const exchange_ptr& x);
 
   caf::actor entry_;
