@@ -16,29 +16,64 @@ namespace {
 
 using self_pointer = booking_wallet_actor::stateful_pointer<wallet_state>;
 using outcomes = std::vector<outcome<transferred>>;
-using batch_ptr = std::shared_ptr<std::vector<waiting_transfer>>;
 
 // ---- transfers, in batches
 
 batch_ptr take_batch(wallet_state& state) {
   auto end = state.queue.begin() + static_cast<std::ptrdiff_t>(std::min(state.queue.size(), state.options.batch));
-  auto batch = std::make_shared<std::vector<waiting_transfer>>(std::make_move_iterator(state.queue.begin()),
-                                                               std::make_move_iterator(end));
+  auto batch = std::make_shared<transfer_batch>();
+  batch->transfers.assign(std::make_move_iterator(state.queue.begin()), std::make_move_iterator(end));
   state.queue.erase(state.queue.begin(), end);
   return batch;
 }
 
-void tell(const waiting_transfer& asker, const outcome<transferred>& came_of_it) {
-  auto answer = asker.answer;
-  if (auto* refusal = std::get_if<fault>(&came_of_it)) answer.deliver(to_error(*refusal));
-  else answer.deliver(std::get<transferred>(came_of_it));
+void tell(const transfer_batch& batch) {
+  for (std::size_t i = 0; i < batch.transfers.size(); ++i) {
+    auto answer = batch.transfers[i].answer;
+    if (auto* refusal = std::get_if<fault>(&batch.outcomes[i])) answer.deliver(to_error(*refusal));
+    else answer.deliver(std::get<transferred>(batch.outcomes[i]));
+  }
+}
+
+void tell_all(const transfer_batch& batch, const caf::error& what) {
+  for (auto& each : batch.transfers) {
+    auto answer = each.answer;
+    answer.deliver(what);
+  }
+}
+
+/// Waits for the disk, once for all that is booked, and tells the askers. Killed meanwhile, or PostgreSQL is: each
+/// transfer stands or does not, nobody was told, and whoever asks again under its cause gets it booked once.
+void secure(self_pointer self) {
+  auto& state = self->state;
+  if (state.is_securing || state.booked.empty()) return;
+  state.is_securing = true;
+  auto go_on = [self] {
+    self->state.is_securing = false;
+    secure(self);
+  };
+  database_job wait{[](transaction& tx) -> std::any {
+    store::secure(tx);
+    return {};
+  }};
+  self->request(state.context.database, caf::infinite, std::move(wait))
+      .then(
+          [all = state.booked, go_on](const database_outcome&) {
+            for (auto& batch : all) tell(*batch);
+            go_on();
+          },
+          [all = state.booked, go_on](const caf::error&) {
+            for (auto& batch : all) tell_all(*batch, to_error({.code = ec::in_doubt}));
+            go_on();
+          });
+  state.booked.clear();
 }
 
 /// Killed before the commit: nothing is booked; after it: all is, and whoever asks again under the same cause is told
 /// so.
-database_job job_for(const batch_ptr& batch, timestamp now) {
+database_job job_for(const transfer_batch& batch, timestamp now) {
   std::vector<transfer> transfers;
-  for (auto& each : *batch) transfers.push_back(each.what);
+  for (auto& each : batch.transfers) transfers.push_back(each.what);
   return {[transfers = std::move(transfers), now](transaction& tx) -> std::any {
     return store::post_each(tx, transfers, now);
   }};
@@ -50,15 +85,16 @@ void book_batch(self_pointer self) {
   if (!state.is_booking) return;
   auto batch = take_batch(state);
   auto go_on = [self] { self->send(self, book_waiting{}); };
-  self->request(state.context.database, caf::infinite, job_for(batch, state.context.now()))
+  self->request(state.context.database, caf::infinite, job_for(*batch, state.context.now()))
       .then(
-          [batch, go_on](const database_outcome& reply) {
-            auto& all = std::any_cast<const outcomes&>(reply.value);
-            for (std::size_t i = 0; i < batch->size(); ++i) tell((*batch)[i], all[i]);
+          [self, batch, go_on](database_outcome& reply) {
+            batch->outcomes = std::any_cast<outcomes&&>(std::move(reply.value));
+            self->state.booked.push_back(batch);
+            secure(self);
             go_on();
           },
           [batch, go_on](const caf::error& error) {
-            for (auto& each : *batch) tell(each, describe(error));
+            tell_all(*batch, to_error(describe(error)));
             go_on();
           });
 }

@@ -22,8 +22,13 @@ bool post(transaction& tx, const transfer& what, timestamp now);
 /// Books several transfers in their order, all or none, and returns how many were new. Errors: as above.
 std::size_t post(transaction& tx, const std::vector<transfer>& transfers, timestamp now);
 
-/// The same, but each by itself: one that is refused leaves the others alone. In the order of `transfers`.
+/// The same, but each by itself: one that is refused leaves the others alone. In the order of `transfers`. The commit
+/// of this transaction does not wait for the disk, so that the next batch need not either: nobody may be told before a
+/// transaction with `secure` has committed.
 std::vector<outcome<transferred>> post_each(transaction& tx, const std::vector<transfer>& transfers, timestamp now);
+
+/// With the commit of this transaction all that was committed before is on the disk.
+void secure(transaction& tx);
 
 /// Money comes to an account: all of it to the wallet, and from there what pays the account's debt in that currency.
 /// Returns false, and does nothing, when this cause is booked already.

@@ -154,11 +154,19 @@ CAF_TEST(an adjustment reads its amount by its currency) {
 
 namespace {
 
+using outcomes = std::vector<outcome<transferred>>;
+
 struct fixture : scene {
   wallet_actor start(wallet_options options = {}) {
     return on_stage(caf::actor_cast<wallet_actor>(sys.spawn(wallet::wallet, context, options)));
   }
   auto send(const wallet_actor& actor, const transfer& what) { return self->request(actor, caf::infinite, what); }
+
+  /// A batch is booked, and then reaches the disk.
+  void books(outcomes batch) {
+    database.returns(std::move(batch));
+    database.returns(std::any{});
+  }
 
   template <class Request>
   std::string ended(Request& request) {
@@ -168,8 +176,6 @@ struct fixture : scene {
                     [&](const caf::error& error) { how = to_string(describe(error).code); });
     return how;
   }
-
-  using outcomes = std::vector<outcome<transferred>>;
 };
 
 } // namespace
@@ -178,20 +184,31 @@ CAF_TEST_FIXTURE_SCOPE(wallet_tests, fixture)
 
 CAF_TEST(what has come by now is one batch) {
   auto actor = start();
-  database.returns(outcomes{transferred{true}, fault{.code = ec::refused}, transferred{false}});
+  books({transferred{true}, fault{.code = ec::refused}, transferred{false}});
   auto first = send(actor, pays(alice, 1, "1")), second = send(actor, pays(alice, 1, "2")),
        third = send(actor, pays(alice, 1, "3"));
   CAF_CHECK_EQUAL(ended(first), "new");
   CAF_CHECK_EQUAL(ended(second), "refused");
   CAF_CHECK_EQUAL(ended(third), "known");
-  CAF_CHECK_EQUAL(*database.asked, 1);
+  CAF_CHECK_EQUAL(*database.asked, 2);
+}
+
+CAF_TEST(what may not be on the disk is not told) {
+  auto actor = start();
+  database.returns(outcomes{transferred{true}});
+  database.fails(ec::unavailable);
+  auto lost = send(actor, pays(alice, 1, "1"));
+  CAF_CHECK_EQUAL(ended(lost), "in_doubt");
+  books({transferred{false}});
+  auto again = send(actor, pays(alice, 1, "1"));
+  CAF_CHECK_EQUAL(ended(again), "known");
 }
 
 CAF_TEST(a batch that fails tells all of its askers and the next one is booked) {
   auto actor = start({.batch = 2});
   for (auto code : {ec::unavailable, ec::in_doubt, ec::internal}) {
     database.fails(code);
-    database.returns(outcomes{transferred{true}});
+    books({transferred{true}});
     auto first = send(actor, pays(alice, 1, "1"));
     auto second = send(actor, pays(alice, 1, "2"));
     auto third = send(actor, pays(alice, 1, "3"));
@@ -203,14 +220,14 @@ CAF_TEST(a batch that fails tells all of its askers and the next one is booked) 
 
 CAF_TEST(a batch has a limit and so has the queue) {
   auto actor = start({.batch = 2, .queue = 3});
-  database.returns(outcomes{transferred{true}, transferred{true}});
-  database.returns(outcomes{transferred{true}});
+  books({transferred{true}, transferred{true}});
+  books({transferred{true}});
   std::vector<decltype(send(actor, pays(alice, 1, "1")))> requests;
   for (int i = 0; i < 5; ++i) requests.push_back(send(actor, pays(alice, 1, std::to_string(i))));
   std::vector<std::string> all;
   for (auto& each : requests) all.push_back(ended(each));
   CAF_CHECK_EQUAL(all, (words{"new", "new", "new", "overloaded", "overloaded"}));
-  CAF_CHECK_EQUAL(*database.asked, 2);
+  CAF_CHECK_EQUAL(*database.asked, 4);
 }
 
 CAF_TEST(nonsense is refused before anybody is asked) {

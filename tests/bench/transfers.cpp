@@ -78,7 +78,7 @@ void send_next(client* self) {
 
 caf::behavior run(client* self, const std::string& url, load wanted) {
   auto pulse = [](auto name) { return std::make_shared<vitals>(name, true); };
-  auto database = persistence::spawn_database(self, pulse("database"), {.url = url, .pool = {1}});
+  auto database = persistence::spawn_database(self, pulse("database"), {.url = url, .pool = {2}});
   domain_context context{pulse("wallet"), std::make_shared<domain_clock>(), caf::actor_cast<database_actor>(database)};
   auto& state = self->state;
   state.wallet = caf::actor_cast<wallet_actor>(spawn_wallet(self, context));
