@@ -213,8 +213,7 @@ private:
     add("database", true,
         [this](auto* self, auto pulse) { return persistence::spawn_database(self, pulse, database_options()); });
     add("listener", false, [this](auto* self, auto pulse) {
-      return persistence::spawn_listener(self, pulse, {home_.url, {"sessions", "live_events", "outbox"}},
-                                         listener_sinks());
+      return persistence::spawn_listener(self, pulse, {home_.url, {"sessions", "live_events"}}, listener_sinks());
     });
     add("panel", false,
         [this](auto* self, auto pulse) { return panel::spawn_panel(self, outside(pulse), settings_.panel); });
@@ -295,7 +294,10 @@ private:
 
   persistence::database_options database_options() const {
     auto& s = settings_;
-    return {home_.url, {s.database.connections, s.database.queue, s.timeouts.job}, s.database.statement_timeout};
+    return {home_.url,
+            {s.database.connections, s.database.queue, s.timeouts.job},
+            s.database.statement_timeout,
+            [this] { caf::anon_send(handle<outbox::outbox_actor>("outbox"), outbox::wake{}); }};
   }
 
   identities::identities_dependencies identity_dependencies() {
@@ -347,7 +349,6 @@ private:
     auto& back = settings_.payments.return_url;
     payments::terms by{.methods = {}, .return_url = back.empty() ? own_url(settings_) : back, .keys = terms_->keys};
     payments::payments_dependencies with{
-        .outbox = handle<outbox::outbox_actor>("outbox"),
         .poll_every = settings_.payments.poll,
         .on_circuit = [this](auto& provider, bool is_open) { show_degraded(provider, is_open); }};
     for (auto& each : payment_provider::registered()) {
@@ -387,23 +388,13 @@ private:
 
   persistence::listener_sinks listener_sinks() {
     return {.on_notice = [this](const persistence::notice& notice) { hear(notice); },
-            .on_listening =
-                [this] {
-                  web_.run_on_http_thread([this] { web_.sessions.set_deaf(false); });
-                  wake_outbox();
-                },
+            .on_listening = [this] { web_.run_on_http_thread([this] { web_.sessions.set_deaf(false); }); },
             .on_deaf = [this] { web_.run_on_http_thread([this] { web_.sessions.set_deaf(true); }); }};
   }
 
   void hear(const persistence::notice& notice) {
     if (notice.channel == "sessions") return invalidator()(notice.payload);
-    if (notice.channel == "outbox") return wake_outbox();
     deliver_event(std::strtoll(notice.payload.c_str(), nullptr, 10));
-  }
-
-  void wake_outbox() {
-    web_.entry.ask_aside(
-        handle<outbox::outbox_actor>("outbox"), outbox::wake{}, [](done&) {}, [](const fault&) {});
   }
 
   /// Reads an announced event and gives it to this node's sockets.

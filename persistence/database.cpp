@@ -43,7 +43,8 @@ bool has_ended(const database_connection& connection) {
   return poll(&look, 1, 0) != 0;
 }
 
-std::any execute(database_connection& connection, const database_job& job) {
+// Killed between the commit and the wake: whoever looks next finds the work.
+std::any execute(database_connection& connection, const database_job& job, const database_options& options) {
   if (job.reads_only) {
     pqxx::nontransaction work{connection.link};
     transaction tx{connection, work};
@@ -53,6 +54,7 @@ std::any execute(database_connection& connection, const database_job& job) {
   transaction tx{connection, work};
   auto value = job.run(tx);
   work.commit();
+  if (tx.wakes_outbox()) options.wake_outbox();
   return value;
 }
 
@@ -66,7 +68,7 @@ caf::result<database_outcome> run(worker_pointer self, const database_job& job) 
   auto& connection = self->state.connection;
   try {
     if (has_ended(*connection)) connection = connect(self->state.options);
-    return database_outcome{execute(*connection, job)};
+    return database_outcome{execute(*connection, job, self->state.options)};
   } catch (const fault_error& error) {
     return to_error(error.what_failed);
   } catch (const pqxx::in_doubt_error&) {

@@ -143,7 +143,7 @@ bool enqueue(transaction& tx, const work& what, timestamp now, const std::string
                         "ON CONFLICT (deduplication) DO NOTHING",
                         kind_of(what), payload, deduplication, now);
   if (!changed_one(written)) return false;
-  tx.notify("outbox", "");
+  tx.wake_outbox();
   return true;
 }
 
@@ -153,7 +153,7 @@ void enqueue_nothing(transaction& tx, const mail_work& what, timestamp now) {
   tx.run("INSERT INTO outbox (kind, payload, created_at, due_at, done_at) "
          "VALUES ($1, $2::jsonb, $3::timestamptz, $3::timestamptz, $3::timestamptz)",
          kind::mail, payload.dump(), now);
-  tx.notify("outbox", "");
+  tx.wake_outbox();
 }
 
 // Killed after the commit: the lease runs out, and the entries are due again.

@@ -122,14 +122,20 @@ public:
     return rows.empty() ? std::nullopt : std::optional<pqxx::row>{rows[0]};
   }
 
-  /// Tells every process that listens on `channel`, if and when this transaction commits.
+  /// Tells every process that listens on `channel`, if and when this transaction commits. PostgreSQL lets such
+  /// transactions commit one at a time, each waiting for the disk: for what others must know at once.
   void notify(std::string_view channel, std::string_view payload);
+
+  /// Has this process look into the outbox once this transaction has committed; others find its rows by themselves.
+  void wake_outbox() { wakes_outbox_ = true; }
+  bool wakes_outbox() const { return wakes_outbox_; }
 
 private:
   const std::string& name_of_prepared(const std::string& statement);
 
   database_connection& connection_;
   pqxx::transaction_base& work_;
+  bool wakes_outbox_ = false;
 };
 
 } // namespace backstay

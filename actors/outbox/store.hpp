@@ -26,7 +26,7 @@ struct entry {
 };
 
 /// Writes one effect. With a `deduplication` key that exists already (done rows stay for a day), nothing: returns
-/// false. Wakes the workers of every node when the transaction commits (NOTIFY `outbox`).
+/// false. Once the transaction has committed, this server's worker is woken; those of others look every second.
 bool enqueue(transaction& tx, const work& what, timestamp now, const std::string& deduplication = {});
 
 /// Costs what `enqueue` of the same mail costs, and sends nothing: whoever measures cannot tell whether an address that

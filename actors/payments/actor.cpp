@@ -419,11 +419,7 @@ void store_event(self_pointer self, const std::string& provider, const webhook_e
       [work = outbox::settle_work{provider, event.about->external_id, event.is_proof ? event.about : std::nullopt},
        key = provider + ":" + event.event_id,
        now = context.now()](transaction& tx) { return outbox::store::enqueue(tx, work, now, key); },
-      promise,
-      [self, promise](bool) mutable {
-        promise.deliver(done{});
-        caf::anon_send(self->state.deps.outbox, outbox::wake{}); // without waiting for its answer
-      });
+      promise, [promise](bool) mutable { promise.deliver(done{}); });
 }
 
 auto receive(self_pointer self, const receive_webhook& call) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "actors/kernel/context.hpp"
-#include "actors/outbox/messages.hpp"
 #include "actors/payments/breaker.hpp"
 #include "actors/payments/messages.hpp"
 #include "actors/payments/settlement.hpp"
@@ -25,7 +24,6 @@ struct poll {};
 struct payments_dependencies {
   std::map<std::string, payment_provider::provider_actor> providers; ///< by the name that payments keep
   terms_ptr by;
-  outbox::outbox_actor outbox;
   std::chrono::milliseconds poll_every = std::chrono::seconds{10}; ///< the setting `payments.poll`
   /// Told in the actor's context when a provider's circuit opens or closes; may be empty.
   std::function<void(const std::string& provider, bool is_open)> on_circuit = {};

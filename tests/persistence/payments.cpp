@@ -6,6 +6,7 @@
 #include "actors/subscriptions/store.hpp"
 #include "actors/wallet/store.hpp"
 #include "persistence/database.hpp"
+#include "tests/eventually.hpp"
 #include "tests/persistence/commerce.hpp"
 
 #include <algorithm>
@@ -771,17 +772,6 @@ provider_actor::behavior_type fake_provider(provider_actor::pointer, std::shared
   };
 }
 
-outbox::outbox_actor::behavior_type fake_outbox(outbox::outbox_actor::pointer,
-                                                std::shared_ptr<std::atomic<int>> woken) {
-  return {
-      [](const outbox::get_backlog&) { return outbox::backlog_view{}; },
-      [woken](const outbox::wake&) {
-        ++*woken;
-        return done{};
-      },
-  };
-}
-
 /// The real actors on the real database, with a provider of ours. The clock is the test's.
 struct living : fixture {
   caf::actor_system_config config;
@@ -791,15 +781,14 @@ struct living : fixture {
   std::shared_ptr<till> provider = std::make_shared<till>();
   std::shared_ptr<std::atomic<int>> woken = std::make_shared<std::atomic<int>>(0);
   provider_actor provider_handle = system.spawn(fake_provider, provider);
-  outbox::outbox_actor outbox_handle = system.spawn(fake_outbox, woken);
   caf::actor database;
   std::vector<caf::actor> nodes;
 
   living() {
     std::promise<caf::actor> started;
     system.spawn([&](caf::event_based_actor* parent) {
-      started.set_value(
-          spawn_database(parent, std::make_shared<vitals>("database", true), {scratch.url(), {4, 1000, 3s}, 2s}));
+      started.set_value(spawn_database(parent, std::make_shared<vitals>("database", true),
+                                       {scratch.url(), {4, 1000, 3s}, 2s, [count = woken] { ++*count; }}));
     });
     database = started.get_future().get();
     now = clock->now();
@@ -810,16 +799,13 @@ struct living : fixture {
     caf::anon_send_exit(database, caf::exit_reason::kill);
     self->wait_for(database);
     caf::anon_send_exit(provider_handle, caf::exit_reason::kill);
-    caf::anon_send_exit(outbox_handle, caf::exit_reason::kill);
   }
 
   payments_actor start(std::chrono::milliseconds poll_every) {
     domain_context context{std::make_shared<vitals>("payments", true), clock,
                            caf::actor_cast<database_actor>(database)};
-    payments_dependencies deps{{{"cryptobot", provider_handle}, {"bank", provider_handle}},
-                               std::make_shared<const terms>(by),
-                               outbox_handle,
-                               poll_every};
+    payments_dependencies deps{
+        {{"cryptobot", provider_handle}, {"bank", provider_handle}}, std::make_shared<const terms>(by), poll_every};
     auto node = system.spawn(payments::payments, context, deps);
     nodes.push_back(caf::actor_cast<caf::actor>(node));
     return caf::actor_cast<payments_actor>(node);
@@ -848,9 +834,7 @@ struct living : fixture {
   }
   /// Waits until the poller has brought the only payment there.
   bool becomes(state wanted) {
-    for (int i = 0; i < 200; ++i, std::this_thread::sleep_for(50ms))
-      if (state_now() == wanted) return true;
-    return false;
+    return eventually([&] { return state_now() == wanted; });
   }
 };
 
@@ -955,7 +939,7 @@ CAF_TEST(killed before the provider was asked) {
   begin_payment(request());
   start(20ms);
   pass(11s);
-  for (int i = 0; i < 100 && provider->finds == 0; ++i) std::this_thread::sleep_for(20ms);
+  eventually([&] { return provider->finds > 0; });
   CAF_CHECK_EQUAL(provider->finds, 1);
   CAF_CHECK(state_now() == state::created); // too early to know
   pass(safe_time);
@@ -991,13 +975,12 @@ CAF_TEST(a provider that is away closes nothing) {
   provider->is_down = true;
   start(20ms);
   pass(24h * 10);
-  for (int i = 0; i < 100 && provider->lists == 0; ++i) std::this_thread::sleep_for(20ms);
+  CAF_CHECK(eventually([&] { return provider->lists > 0; }));
   CAF_CHECK(state_now() == state::pending);
   provider->is_down = false;
   pass(2h);
   CAF_CHECK(becomes(state::expired));
-  for (int i = 0; i < 40 && row_of(row.id).due_at; ++i) std::this_thread::sleep_for(20ms);
-  CAF_CHECK(!row_of(row.id).due_at);
+  CAF_CHECK(eventually([&] { return !row_of(row.id).due_at; }));
   provider->set_all(charge_state::paid); // and still a webhook would be believed
   CAF_CHECK(code_of_answer(start(idle), settle_charge{"cryptobot", "1000"}) == ec::none);
   check_settled_once();
@@ -1017,8 +1000,7 @@ CAF_TEST(webhooks are stored once and only if genuine) {
   call.body = "1002", call.headers.clear();
   CAF_CHECK(code_of_answer(node, call) == ec::unauthenticated);
   CAF_CHECK_EQUAL(count("SELECT count(*) FROM outbox"), 2);
-  for (int i = 0; i < 100 && *woken < 3; ++i) std::this_thread::sleep_for(10ms);
-  CAF_CHECK_EQUAL(woken->load(), 3);
+  CAF_CHECK_EQUAL(woken->load(), 2);
 }
 
 CAF_TEST(a webhook is not taken at its word) {
@@ -1051,9 +1033,7 @@ CAF_TEST(many due payments are asked about in few questions) {
   provider->set_all(charge_state::paid);
   start(20ms);
   pass(11s);
-  for (int i = 0; i < 200 && count("SELECT count(*) FROM payments WHERE state = 'paid'") < 120; ++i)
-    std::this_thread::sleep_for(50ms);
-  CAF_CHECK_EQUAL(count("SELECT count(*) FROM payments WHERE state = 'paid'"), 120);
+  CAF_CHECK(eventually([&] { return count("SELECT count(*) FROM payments WHERE state = 'paid'") == 120; }));
   CAF_CHECK_EQUAL(provider->lists, 2);
   CAF_CHECK(audit().empty());
 }
