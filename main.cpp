@@ -403,8 +403,8 @@ private:
     web_.entry.ask_aside(
         handle<database_actor>("database"), std::move(read),
         [this](database_outcome& outcome) {
-          for (auto& event : std::any_cast<std::vector<live::account_event>&>(outcome.value))
-            web_.run_on_http_thread([this, event] { sockets_->deliver(event.account, event.what); });
+          for (auto& event : std::any_cast<std::vector<live::stored_event>&>(outcome.value))
+            web_.run_on_http_thread([this, event] { sockets_->deliver(event); });
         },
         [](const fault& what) {
           log::warning("live", "an event could not be read", {{"outcome", to_string(what.code)}});

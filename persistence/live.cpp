@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 namespace backstay::live::store {
 
 namespace {
@@ -12,12 +14,14 @@ using nlohmann::json;
 
 /// The names of `event`'s alternatives, in their order.
 constexpr std::array kinds{"server_status_changed", "subscription_updated", "notification_received",
-                           "force_disconnect"};
+                           "force_disconnect",      "payment_changed",      "account_changed"};
 static_assert(kinds.size() == std::variant_size_v<event>);
 
 json to_json(const server_status_changed& event) {
-  return {
+  json object{
       {"server", to_string(event.server)}, {"status", name_of(event.status)}, {"current_users", event.current_users}};
+  if (event.load) object["load"] = *event.load;
+  return object;
 }
 
 json to_json(const subscription_updated& event) {
@@ -37,6 +41,17 @@ json to_json(const force_disconnect& event) {
   return object;
 }
 
+json to_json(const payment_changed& event) {
+  json object{{"payment", to_string(event.payment)}, {"provider", event.provider},        {"state", event.state},
+              {"amount", event.amount.minor},        {"currency", event.amount.currency}, {"review", event.review}};
+  if (event.account) object["account"] = to_string(*event.account);
+  return object;
+}
+
+json to_json(const account_changed& event) {
+  return {{"account", to_string(event.account)}, {"what", name_of(event.what)}};
+}
+
 template <class Id>
 Id read_id(const json& object, const char* name) {
   return Id::parse(object.at(name).get<std::string>()).value();
@@ -47,41 +62,73 @@ E read_name(const json& object, const char* name) {
   return from_name<E>(object.at(name).get<std::string>()).value();
 }
 
-server_status_changed read_server_status_changed(const json& object) {
-  return {read_id<node_id>(object, "server"), read_name<server_status>(object, "status"), object.at("current_users")};
+event read_server_status_changed(const json& object) {
+  server_status_changed event{read_id<node_id>(object, "server"), read_name<server_status>(object, "status"),
+                              object.at("current_users")};
+  if (object.contains("load")) event.load = object["load"].get<double>();
+  return event;
 }
 
-subscription_updated read_subscription_updated(const json& object) {
-  return {read_id<subscription_id>(object, "subscription"), object.at("status")};
+event read_subscription_updated(const json& object) {
+  return subscription_updated{read_id<subscription_id>(object, "subscription"), object.at("status")};
 }
 
-notification_received read_notification_received(const json& object) {
+event read_notification_received(const json& object) {
   notification_received event{read_id<uuid>(object, "id"), read_name<notification_kind>(object, "kind"),
                               object.at("title"), object.at("body"), std::nullopt};
   if (object.contains("action_route")) event.action_route = object["action_route"].get<std::string>();
   return event;
 }
 
-force_disconnect read_force_disconnect(const json& object) {
+event read_force_disconnect(const json& object) {
   force_disconnect event{object.at("reason")};
   if (object.contains("only")) event.only = read_id<session_id>(object, "only");
   if (object.contains("except")) event.except = read_id<session_id>(object, "except");
   return event;
 }
 
-event read_event(std::string_view kind, const json& object) {
-  if (kind == kinds[0]) return read_server_status_changed(object);
-  if (kind == kinds[1]) return read_subscription_updated(object);
-  if (kind == kinds[2]) return read_notification_received(object);
-  return read_force_disconnect(object);
+event read_payment_changed(const json& object) {
+  payment_changed event{
+      read_id<payment_id>(object, "payment"),       std::nullopt,       object.at("provider"), object.at("state"),
+      {object.at("amount"), object.at("currency")}, object.at("review")};
+  if (object.contains("account")) event.account = read_id<account_id>(object, "account");
+  return event;
 }
 
-std::vector<account_event> read_rows(const pqxx::result& rows) {
-  std::vector<account_event> events;
-  for (auto row : rows)
-    events.push_back({sql::get<std::int64_t>(row["sequence"]), sql::get<account_id>(row["account_id"]),
-                      read_event(row["kind"].c_str(), json::parse(row["event"].c_str()))});
+event read_account_changed(const json& object) {
+  return account_changed{read_id<account_id>(object, "account"), read_name<account_change>(object, "what")};
+}
+
+/// In the order of `kinds`.
+constexpr std::array readers{read_server_status_changed, read_subscription_updated, read_notification_received,
+                             read_force_disconnect,      read_payment_changed,      read_account_changed};
+static_assert(readers.size() == kinds.size());
+
+event read_event(std::string_view kind, const json& object) {
+  auto found = std::find(kinds.begin(), kinds.end(), kind);
+  if (found == kinds.end()) fail(ec::internal, "the database holds an unknown kind of event");
+  return readers[static_cast<std::size_t>(found - kinds.begin())](object);
+}
+
+std::vector<stored_event> read_rows(const pqxx::result& rows) {
+  std::vector<stored_event> events;
+  for (auto row : rows) {
+    stored_event read{.sequence = sql::get<std::int64_t>(row["sequence"]),
+                      .what = read_event(row["kind"].c_str(), json::parse(row["event"].c_str()))};
+    if (auto account = sql::get<std::optional<account_id>>(row["account_id"])) read.whom = *account;
+    else read.whom = sql::get<topic>(row["topic"]);
+    events.push_back(std::move(read));
+  }
   return events;
+}
+
+/// One of `account` and `where` is given.
+void insert(transaction& tx, const std::optional<account_id>& account, std::optional<topic> where, const event& what,
+            timestamp now) {
+  auto object = std::visit([](auto& event) { return to_json(event); }, what);
+  tx.run("INSERT INTO live_events (account_id, topic, kind, event, created_at) "
+         "VALUES ($1::uuid, $2, $3, $4::jsonb, $5::timestamptz)",
+         account, where, kinds[what.index()], object.dump(), now);
 }
 
 } // namespace
@@ -89,20 +136,21 @@ std::vector<account_event> read_rows(const pqxx::result& rows) {
 // Numbered and announced by a trigger at the commit (0020_live_events.sql). Killed before the commit: nothing happened;
 // after it: the row stands, and nodes that did not hear of it read it by `read_after`.
 void append(transaction& tx, const account_id& account, const event& what, timestamp now) {
-  auto object = std::visit([](auto& event) { return to_json(event); }, what);
-  tx.run("INSERT INTO live_events (account_id, kind, event, created_at) "
-         "VALUES ($1::uuid, $2, $3::jsonb, $4::timestamptz)",
-         account, kinds[what.index()], object.dump(), now);
+  insert(tx, account, std::nullopt, what, now);
 }
 
-std::vector<account_event> read(transaction& tx, const std::vector<std::int64_t>& sequences) {
-  return read_rows(tx.run("SELECT sequence, account_id, kind, event FROM live_events "
+void append(transaction& tx, topic where, const event& what, timestamp now) {
+  insert(tx, std::nullopt, where, what, now);
+}
+
+std::vector<stored_event> read(transaction& tx, const std::vector<std::int64_t>& sequences) {
+  return read_rows(tx.run("SELECT sequence, account_id, topic, kind, event FROM live_events "
                           "WHERE sequence = ANY($1::bigint[]) ORDER BY sequence",
                           sequences));
 }
 
-std::vector<account_event> read_after(transaction& tx, std::int64_t sequence, std::int64_t limit) {
-  return read_rows(tx.run("SELECT sequence, account_id, kind, event FROM live_events "
+std::vector<stored_event> read_after(transaction& tx, std::int64_t sequence, std::int64_t limit) {
+  return read_rows(tx.run("SELECT sequence, account_id, topic, kind, event FROM live_events "
                           "WHERE sequence > $1::bigint ORDER BY sequence LIMIT $2::bigint",
                           sequence, limit));
 }

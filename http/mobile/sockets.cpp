@@ -28,9 +28,9 @@ std::string kind_for_app(live::notification_kind kind) {
 
 struct event_writer {
   json operator()(const live::server_status_changed& e) const {
-    return {{"type", "server_status_changed"},
-            {"data",
-             {{"server_id", to_string(e.server)}, {"status", name_of(e.status)}, {"current_users", e.current_users}}}};
+    json data{{"server_id", to_string(e.server)}, {"status", name_of(e.status)}, {"current_users", e.current_users}};
+    if (e.load) data["load"] = *e.load;
+    return {{"type", "server_status_changed"}, {"data", data}};
   }
   json operator()(const live::subscription_updated& e) const {
     return {{"type", "subscription_updated"},
@@ -44,7 +44,61 @@ struct event_writer {
   json operator()(const live::force_disconnect& e) const {
     return {{"type", "force_disconnect"}, {"data", {{"reason", e.reason}}}};
   }
+  json operator()(const live::payment_changed& e) const {
+    json data{{"payment_id", to_string(e.payment)},
+              {"provider", e.provider},
+              {"status", e.state},
+              {"amount", to_decimal(e.amount)},
+              {"currency", e.amount.currency},
+              {"review", e.review},
+              {"account_id", e.account ? json(to_string(*e.account)) : json(nullptr)}};
+    return {{"type", "payment_changed"}, {"data", data}};
+  }
+  json operator()(const live::account_changed& e) const {
+    return {{"type", "account_changed"}, {"data", {{"account_id", to_string(e.account)}, {"what", name_of(e.what)}}}};
+  }
 };
+
+/// One state as an object; the types of their frames are in `state_types`.
+struct state_writer {
+  json operator()(const live::node_sample& s) const {
+    json item{{"server_id", to_string(s.node)},
+              {"status", name_of(s.status)},
+              {"current_users", s.current_users},
+              {"traffic_bytes", s.traffic_bytes},
+              {"measured_at", to_rfc3339(s.measured_at)}};
+    if (s.load) item["load"] = *s.load;
+    if (s.bytes_per_second) item["bytes_per_second"] = *s.bytes_per_second;
+    if (s.uptime) item["uptime_seconds"] = s.uptime->count();
+    return item;
+  }
+  json operator()(const live::actor_state& s) const {
+    return {{"name", s.name},         {"critical", s.is_critical}, {"condition", name_of(s.condition)},
+            {"mailbox", s.mailbox},   {"handled", s.handled},      {"per_second", s.per_second},
+            {"restarts", s.restarts}, {"last_cause", s.last_cause}};
+  }
+  json operator()(const live::queue_state& s) const {
+    return {{"name", s.name}, {"waiting", s.waiting}, {"dead", s.dead}, {"lag_seconds", s.lag.count()}};
+  }
+};
+
+/// What a frame of states is called, by their alternative.
+constexpr std::array state_types{"server_samples", "actor_states", "queue_states"};
+static_assert(state_types.size() == std::variant_size_v<live::state>);
+
+constexpr std::size_t states_in_a_frame = 64;
+
+std::string now_as_text() {
+  return to_rfc3339(std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now()));
+}
+
+std::string dump(const json& message) { return message.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+std::string write_states(std::size_t kind, json& items) {
+  return dump({{"type", state_types[kind]},
+               {"data", {{"items", std::exchange(items, json::array())}}},
+               {"timestamp", now_as_text()}});
+}
 
 /// Which role may hear what: the matrix of mobile-websocket.md section 3.
 bool may_hear(role who, live::topic topic) {
@@ -117,9 +171,22 @@ void answer_monitor(hub& sockets, hub::socket_number number, session& to, const 
 
 std::string encode_event(const live::event& what) {
   auto message = std::visit(event_writer{}, what);
-  message["timestamp"] =
-      to_rfc3339(std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now()));
-  return message.dump(-1, ' ', false, json::error_handler_t::replace);
+  message["timestamp"] = now_as_text();
+  return dump(message);
+}
+
+std::vector<std::string> encode_states(const std::vector<live::state>& latest) {
+  std::vector<std::string> texts;
+  std::array<json, state_types.size()> items;
+  items.fill(json::array());
+  for (auto& state : latest) {
+    auto& of_kind = items[state.index()];
+    of_kind.push_back(std::visit(state_writer{}, state));
+    if (of_kind.size() == states_in_a_frame) texts.push_back(write_states(state.index(), of_kind));
+  }
+  for (std::size_t kind = 0; kind < items.size(); ++kind)
+    if (!items[kind].empty()) texts.push_back(write_states(kind, items[kind]));
+  return texts;
 }
 
 std::vector<websocket::socket_endpoint> sockets() {
@@ -130,6 +197,7 @@ std::vector<websocket::socket_endpoint> sockets() {
        .hears_everyone = true},
       {.paths = {"/ws/monitoring", "/api/v1/ws/monitoring"},
        .encode = encode_event,
+       .encode_states = encode_states,
        .greet = greet_monitor,
        .on_text = answer_monitor},
   };

@@ -49,7 +49,8 @@ void open(const acceptor& all, const socket_endpoint& endpoint, restinio::reques
            },
        .on_closed = [sockets = all.sockets, number](close_code, std::string_view) { sockets->remove(*number); }});
   *self = socket;
-  *number = all.sockets->add(socket, who, endpoint.encode, endpoint.hears_account, endpoint.hears_everyone);
+  *number = all.sockets->add(socket, who, endpoint.encode, endpoint.hears_account, endpoint.hears_everyone,
+                             endpoint.encode_states);
   if (endpoint.greet) socket->send(encode_text(endpoint.greet(who)));
 }
 

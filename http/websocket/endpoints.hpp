@@ -14,8 +14,9 @@ namespace backstay::websocket {
 struct socket_endpoint {
   std::vector<std::string> paths;
   hub::encoder encode;
-  bool hears_account = false;  ///< gets the events of its account
-  bool hears_everyone = false; ///< gets the events that concern every account
+  hub::state_encoder encode_states = nullptr; ///< missing: no states
+  bool hears_account = false;                 ///< gets the events of its account
+  bool hears_everyone = false;                ///< gets the events that concern every account
   /// The first frame's text; may be missing.
   std::function<std::string(const sessions::session_view&)> greet;
   /// Answers a text of the client; may be missing: then texts are ignored.

@@ -5,7 +5,7 @@
 
 #include <asio/post.hpp>
 
-#include <map>
+#include <optional>
 
 namespace backstay::websocket {
 
@@ -28,24 +28,30 @@ private:
 };
 
 /// Events that replace an older one of the same thing while it waits in a slow reader's outbox.
-std::optional<std::uint64_t> state_key(const live::event& what) {
+std::optional<std::uint64_t> conflation_key(const live::event& what) {
   auto* status = std::get_if<live::server_status_changed>(&what);
   return status ? std::optional{static_cast<std::uint64_t>(std::hash<uuid>{}(status->server))} : std::nullopt;
 }
 
+std::pair<std::size_t, std::string> key_of(const live::state& what) {
+  return {what.index(), std::visit([](auto& state) { return state.key(); }, what)};
+}
+
 void send(session& to, const live::event& what, const shared_frame& frame) {
-  auto key = state_key(what);
+  auto key = conflation_key(what);
   key ? to.send_latest(*key, frame) : to.send(frame);
 }
 
 } // namespace
 
 hub::socket_number hub::add(std::shared_ptr<session> socket, const sessions::session_view& who, encoder encode,
-                            bool hears_account, bool hears_everyone) {
+                            bool hears_account, bool hears_everyone, state_encoder encode_states) {
   auto number = ++last_;
   by_account_[who.account.id].insert(number);
   sockets_.emplace(
-      number, open_socket{std::move(socket), who.account.id, who.session, encode, hears_account, hears_everyone, {}});
+      number,
+      open_socket{
+          std::move(socket), who.account.id, who.session, encode, hears_account, hears_everyone, encode_states, {}});
   return number;
 }
 
@@ -59,11 +65,22 @@ void hub::remove(socket_number number) {
 }
 
 void hub::subscribe(socket_number number, live::topic topic) {
-  if (auto entry = sockets_.find(number); entry != sockets_.end()) entry->second.topics.insert(topic);
+  auto entry = sockets_.find(number);
+  if (entry == sockets_.end() || !entry->second.topics.insert(topic).second) return;
+  auto& open = entry->second;
+  std::vector<live::state> latest;
+  for (auto& [key, state] : shown_[topic]) latest.push_back(state);
+  if (open.encode_states)
+    for (auto& text : open.encode_states(latest)) open.socket->send(encode_text(text));
 }
 
 void hub::unsubscribe(socket_number number, live::topic topic) {
   if (auto entry = sockets_.find(number); entry != sockets_.end()) entry->second.topics.erase(topic);
+}
+
+void hub::deliver(const live::stored_event& event) {
+  if (auto* account = std::get_if<account_id>(&event.whom)) deliver(*account, event.what);
+  else publish(std::get<live::topic>(event.whom), event.what);
 }
 
 void hub::deliver(const account_id& account, const live::event& what) {
@@ -80,6 +97,22 @@ void hub::publish(live::topic topic, const live::event& what) {
   bool for_everyone = topic == live::topic::servers;
   for (auto& [number, open] : sockets_)
     if (open.topics.count(topic) || (for_everyone && open.hears_everyone)) send(*open.socket, what, frame(open.encode));
+}
+
+void hub::show(live::topic topic, const std::vector<live::state>& latest) {
+  for (auto& state : latest) shown_[topic][key_of(state)] = state;
+  std::map<state_encoder, std::vector<shared_frame>> made;
+  for (auto& [number, open] : sockets_) {
+    if (!open.encode_states || !open.topics.count(topic)) continue;
+    auto [frames, is_new] = made.try_emplace(open.encode_states);
+    if (is_new)
+      for (auto& text : open.encode_states(latest)) frames->second.push_back(encode_text(text));
+    for (auto& frame : frames->second) open.socket->send(frame);
+  }
+}
+
+void hub::forget(live::topic topic, const std::vector<live::state>& gone) {
+  for (auto& state : gone) shown_[topic].erase(key_of(state));
 }
 
 void hub::disconnect(const account_id& account, const live::force_disconnect& what) {
@@ -115,10 +148,10 @@ live::hub_actor::behavior_type behave(live::hub_actor::stateful_pointer<hub_stat
     return done{};
   };
   return {
-      on([=](const live::deliver_to_account& m) {
-        return on_http_thread([sockets, m] { sockets->deliver(m.event.account, m.event.what); });
-      }),
+      on([=](const live::deliver& m) { return on_http_thread([sockets, m] { sockets->deliver(m.event); }); }),
       on([=](const live::publish& m) { return on_http_thread([sockets, m] { sockets->publish(m.topic, m.what); }); }),
+      on([=](const live::show& m) { return on_http_thread([sockets, m] { sockets->show(m.topic, m.latest); }); }),
+      on([=](const live::forget& m) { return on_http_thread([sockets, m] { sockets->forget(m.topic, m.gone); }); }),
   };
 }
 

@@ -41,12 +41,13 @@ struct fixture : test_coordinator_fixture<> {
               [](const panel::read_webhook&) { return panel::webhook_hint{}; }};
     });
     auto hub = sys.spawn([this]() -> live::hub_actor::behavior_type {
-      return {[](const live::deliver_to_account&) { return done{}; },
+      return {[](const live::deliver&) { return done{}; },
               [this](const live::publish& m) {
                 CAF_CHECK(m.topic == live::topic::servers);
                 told.push_back(std::get<live::server_status_changed>(m.what));
                 return done{};
-              }};
+              },
+              [](const live::show&) { return done{}; }, [](const live::forget&) { return done{}; }};
     });
     domain_context context{std::make_shared<vitals>("monitoring", false), std::make_shared<domain_clock>(), {}};
     monitoring = sys.spawn(monitoring_behavior, context, monitoring_dependencies{panel, hub}, monitoring_options{});

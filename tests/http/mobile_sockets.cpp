@@ -186,6 +186,58 @@ CAF_TEST(each event is written as the app reads it) {
   CAF_CHECK(!written(notice)["data"].contains("action_route"));
 }
 
+CAF_TEST(events of topics are written for the dashboard) {
+  auto id = *uuid::parse("550e8400-e29b-41d4-a716-446655440000");
+  CAF_CHECK_EQUAL(written(live::server_status_changed{{id}, live::server_status::warning, 3, 42.5})["data"]["load"],
+                  42.5);
+  live::payment_changed payment{{id}, account_id{id}, "stripe", "held", {1999, "USD"}, "paid too little"};
+  CAF_CHECK_EQUAL(written(payment), json::parse(R"({
+    "type": "payment_changed",
+    "data": {"payment_id": "550e8400-e29b-41d4-a716-446655440000", "provider": "stripe", "status": "held",
+             "account_id": "550e8400-e29b-41d4-a716-446655440000", "amount": "19.99", "currency": "USD",
+             "review": "paid too little"}})"));
+  payment.account.reset();
+  CAF_CHECK(written(payment)["data"]["account_id"].is_null());
+  CAF_CHECK_EQUAL(written(live::account_changed{{id}, live::account_change::signed_in}), json::parse(R"({
+    "type": "account_changed",
+    "data": {"account_id": "550e8400-e29b-41d4-a716-446655440000", "what": "signed_in"}})"));
+}
+
+CAF_TEST(states are written many in a frame and a type for each kind) {
+  node_id node{*uuid::parse("550e8400-e29b-41d4-a716-446655440000")};
+  auto read = [](const live::state& what) {
+    auto texts = http::mobile::encode_states({what});
+    CAF_REQUIRE_EQUAL(texts.size(), 1u);
+    auto message = json::parse(texts[0]);
+    CAF_CHECK(from_rfc3339(message["timestamp"].get<std::string>()).has_value());
+    message.erase("timestamp");
+    return message;
+  };
+  live::node_sample sample{node, live::server_status::online, 17,         42.5, 1000,
+                           50,   std::chrono::seconds{60},    timestamp{}};
+  CAF_CHECK_EQUAL(read(sample), json::parse(R"({"type": "server_samples", "data": {"items": [
+    {"server_id": "550e8400-e29b-41d4-a716-446655440000", "status": "online", "current_users": 17, "load": 42.5,
+     "traffic_bytes": 1000, "bytes_per_second": 50, "uptime_seconds": 60, "measured_at": "1970-01-01T00:00:00Z"}]}})"));
+  auto unknown = read(live::node_sample{.node = node})["data"]["items"][0];
+  for (auto missing : {"load", "bytes_per_second", "uptime_seconds"}) CAF_CHECK(!unknown.contains(missing));
+  CAF_CHECK_EQUAL(read(live::actor_state{"wallet", true, live::actor_condition::restarting, 3, 100, 2.5, 1, "boom"}),
+                  json::parse(R"({"type": "actor_states", "data": {"items": [
+    {"name": "wallet", "critical": true, "condition": "restarting", "mailbox": 3, "handled": 100, "per_second": 2.5,
+     "restarts": 1, "last_cause": "boom"}]}})"));
+  CAF_CHECK_EQUAL(read(live::queue_state{"mail", 5, 1, std::chrono::seconds{9}}), json::parse(R"({
+    "type": "queue_states", "data": {"items": [{"name": "mail", "waiting": 5, "dead": 1, "lag_seconds": 9}]}})"));
+  std::vector<live::state> many(1000, live::node_sample{.node = node});
+  many.push_back(live::queue_state{});
+  std::size_t samples = 0;
+  for (auto& text : http::mobile::encode_states(many)) {
+    CAF_CHECK(text.size() <= 16 * 1024);
+    if (auto message = json::parse(text); message["type"] == "server_samples")
+      samples += message["data"]["items"].size();
+  }
+  CAF_CHECK_EQUAL(samples, 1000u);
+  CAF_CHECK(http::mobile::encode_states({}).empty());
+}
+
 CAF_TEST(kinds of notices have the names of the enumeration in the app) {
   std::vector<std::string> names;
   for (std::size_t kind = 0; kind < names_of<live::notification_kind>.size(); ++kind)

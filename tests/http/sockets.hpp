@@ -179,10 +179,10 @@ struct hub_fixture : network {
   }
 
   visitor& enter(sessions::session_view who, hub::encoder encode, bool hears_account = true,
-                 bool hears_everyone = false) {
+                 bool hears_everyone = false, hub::state_encoder encode_states = nullptr) {
     auto& added = visitors.emplace_back(*this, std::move(who));
     added.socket = std::make_shared<session>(connect_pair(added.peer), pulse);
-    added.number = sockets->add(added.socket, added.who, encode, hears_account, hears_everyone);
+    added.number = sockets->add(added.socket, added.who, encode, hears_account, hears_everyone, encode_states);
     added.socket->start(
         {{}, [sockets = sockets, number = added.number](close_code, std::string_view) { sockets->remove(number); }});
     return added;

@@ -22,12 +22,12 @@ struct fixture : commerce_database {
   void append(transaction& tx, const std::string& reason) {
     store::append(tx, ann, live::force_disconnect{reason}, moment(0));
   }
-  std::vector<live::account_event> after(std::int64_t sequence, std::int64_t limit = 100) {
+  std::vector<live::stored_event> after(std::int64_t sequence, std::int64_t limit = 100) {
     return commit([&](transaction& tx) { return store::read_after(tx, sequence, limit); });
   }
 };
 
-const std::string& reason_of(const live::account_event& event) {
+const std::string& reason_of(const live::stored_event& event) {
   return std::get<live::force_disconnect>(event.what).reason;
 }
 
@@ -41,7 +41,13 @@ CAF_TEST(every event comes back as it was written) {
       live::subscription_updated{subscription_id::random(), "active"},
       live::notification_received{uuid::random(), live::notification_kind::payment_confirmed, "Оплата", "\"ok\"", "/x"},
       live::notification_received{uuid::random(), live::notification_kind::expired, "t", "b", std::nullopt},
-      live::force_disconnect{"locked"}};
+      live::force_disconnect{"locked"},
+      live::force_disconnect{"signed out", session_id::random()},
+      live::force_disconnect{"password changed", std::nullopt, session_id::random()},
+      live::server_status_changed{node_id::random(), live::server_status::online, 3, 41.5},
+      live::payment_changed{payment_id::random(), ann, "stripe", "held", {1999, "USD"}, "paid too little"},
+      live::payment_changed{payment_id::random(), std::nullopt, "tribute", "paid", {5, "XTR"}, ""},
+      live::account_changed{ann, live::account_change::signed_in}};
   commit([&](transaction& tx) {
     for (auto& event : events) store::append(tx, ann, event, moment(0));
   });
@@ -49,8 +55,23 @@ CAF_TEST(every event comes back as it was written) {
   CAF_REQUIRE_EQUAL(kept.size(), events.size());
   for (std::size_t i = 0; i < events.size(); ++i) {
     CAF_CHECK(kept[i].what == events[i]);
-    CAF_CHECK(kept[i].account == ann);
+    CAF_CHECK(std::get<account_id>(kept[i].whom) == ann);
   }
+}
+
+CAF_TEST(accounts and topics share one stream) {
+  live::event what = live::account_changed{ann, live::account_change::registered};
+  commit([&](transaction& tx) {
+    append(tx, "first");
+    store::append(tx, live::topic::users, what, moment(0));
+    append(tx, "last");
+  });
+  auto kept = after(0);
+  CAF_REQUIRE_EQUAL(kept.size(), 3u);
+  CAF_CHECK(std::get<live::topic>(kept[1].whom) == live::topic::users);
+  CAF_CHECK(kept[1].what == what);
+  CAF_CHECK_LESS(kept[0].sequence, kept[1].sequence);
+  CAF_CHECK_LESS(kept[1].sequence, kept[2].sequence);
 }
 
 CAF_TEST(an event is visible and announced only once its cause is committed) {
