@@ -37,7 +37,8 @@ struct fixture {
     std::promise<void> started;
     starter = system.spawn([&](caf::event_based_actor* self) -> caf::behavior {
       auto pulse = [](auto name) { return std::make_shared<vitals>(name, true); };
-      database = spawn_database(self, pulse("database"), {.url = postgres->url(), .pool = {2, 1000, 3000ms}});
+      database =
+          persistence::spawn_database(self, pulse("database"), {.url = postgres->url(), .pool = {2, 1000, 3000ms}});
       domain_context context{pulse("wallet"), std::make_shared<domain_clock>(),
                              caf::actor_cast<database_actor>(database)};
       actor = caf::actor_cast<wallet_actor>(spawn_wallet(self, context));
