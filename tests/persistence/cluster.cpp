@@ -20,6 +20,7 @@
 #include "caf/test/dsl.hpp"
 
 using namespace backstay::persistence;
+using backstay::eventually;
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 using std::chrono::steady_clock;
