@@ -12,7 +12,7 @@ bool eventually(Condition condition, std::chrono::seconds patience = std::chrono
   const auto end = std::chrono::steady_clock::now() + patience;
   while (!condition()) {
     if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(std::chrono::milliseconds{10});
+    std::this_thread::sleep_for(std::chrono::milliseconds{50});
   }
   return true;
 }

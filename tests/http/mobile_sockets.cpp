@@ -188,8 +188,8 @@ CAF_TEST(each event is written as the app reads it) {
 
 CAF_TEST(events of topics are written for the dashboard) {
   auto id = *uuid::parse("550e8400-e29b-41d4-a716-446655440000");
-  CAF_CHECK_EQUAL(written(live::server_status_changed{{id}, live::server_status::warning, 3, 42.5})["data"]["load"],
-                  42.5);
+  auto change = written(live::server_status_changed{{id}, live::server_status::warning, 3, 42.5});
+  CAF_CHECK_EQUAL(change["data"]["load"], 42.5);
   live::payment_changed payment{{id}, account_id{id}, "stripe", "held", {1999, "USD"}, "paid too little"};
   CAF_CHECK_EQUAL(written(payment), json::parse(R"({
     "type": "payment_changed",

@@ -1026,10 +1026,12 @@ CAF_TEST(webhook and poller and manual check together settle once) {
 }
 
 CAF_TEST(many due payments are asked about in few questions) {
-  for (int i = 0; i < 120; ++i) {
-    auto row = begin_payment(request()).row;
-    apply(provider->make({.payment = row.id, .price = row.price}));
-  }
+  commit([&](transaction& tx) {
+    for (int i = 0; i < 120; ++i) {
+      auto row = payments::begin(tx, by, request(), now).row;
+      payments::apply(tx, by, "cryptobot", provider->make({.payment = row.id, .price = row.price}), now);
+    }
+  });
   provider->set_all(charge_state::paid);
   start(20ms);
   pass(11s);
