@@ -50,9 +50,10 @@ def bare_inserts(bench, sockets):
 
 
 def measure_webhooks(bench, table, sockets, database):
-    """By a server of its own, which has a provider that nobody answers for: the work behind a webhook waits."""
+    """By a server of its own, which has a provider that nobody answers for, and one hand for the work behind webhooks:
+    that waits."""
     ours, peers = [], []
-    provider = {"cryptobot.token": token, "cryptobot.url": "http://127.0.0.1:9/api"}
+    provider = {"cryptobot.token": token, "cryptobot.url": "http://127.0.0.1:9/api", "outbox.workers": 1}
     with bench.backstay(bench.folder / "webhooks", database, **provider) as server:
         for _ in range(bench.options.rounds):
             peers.append(bare_inserts(bench, sockets))
